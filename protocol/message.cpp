@@ -1,0 +1,42 @@
+#include "protocol/message.hpp"
+
+#include <cstring>
+#include <new>
+
+namespace troupe::protocol {
+
+message_ptr message::make(const message_options& options) {
+  std::size_t properties_size = 0;
+  for (const auto& run : options.properties)
+    properties_size += run.size();
+  auto* memory = ::operator new(sizeof(message) + options.topic.size()
+                                + properties_size + options.payload.size());
+  auto* made = new (memory) message;
+  made->topic_size_ = static_cast<std::uint16_t>(options.topic.size());
+  made->properties_size_ = static_cast<std::uint32_t>(properties_size);
+  made->payload_size_ = static_cast<std::uint32_t>(options.payload.size());
+  made->qos_ = options.qos;
+  made->retain_ = options.retain;
+  made->has_expiry_ = options.message_expiry_interval.has_value();
+  made->expiry_interval_ = options.message_expiry_interval.value_or(0);
+  made->received_at_ = options.received_at;
+  made->publisher_ = options.publisher;
+  auto* at = reinterpret_cast<std::uint8_t*>(made + 1);
+  const auto copy = [&at](const void* from, std::size_t size) {
+    if (size != 0)
+      std::memcpy(at, from, size);
+    at += size;
+  };
+  copy(options.topic.data(), options.topic.size());
+  for (const auto& run : options.properties)
+    copy(run.data(), run.size());
+  copy(options.payload.data(), options.payload.size());
+  return message_ptr{made};
+}
+
+void message_ptr::destroy(const message* last) noexcept {
+  last->~message();
+  ::operator delete(const_cast<message*>(last));
+}
+
+} // namespace troupe::protocol
