@@ -1,8 +1,8 @@
 #pragma once
 // The vocabulary of MQTT that every folder shares.
 
+#include <boost/outcome/basic_result.hpp>
 #include <boost/outcome/policy/terminate.hpp>
-#include <boost/outcome/result.hpp>
 #include <boost/outcome/try.hpp>
 
 #include <chrono>
