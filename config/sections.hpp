@@ -1,0 +1,188 @@
+#pragma once
+
+#include "config/values.hpp"
+
+#include <map>
+
+/// @file
+/// What can be set: a struct per section, its defaults being the member
+/// initialisers. Range, unit, help and reload class of each member are beside
+/// its name in `fields_*.hpp`.
+namespace troupe::config {
+
+using namespace std::chrono_literals;
+
+/// Which member of a shared subscription receives a message.
+enum class share_strategy : std::uint8_t {
+  random,
+  round_robin,
+  round_robin_per_group,
+  sticky,
+  local,
+  hash_clientid,
+  hash_topic
+};
+template <>
+inline constexpr std::array choices<share_strategy> =
+    std::to_array<std::string_view>({"random", "round_robin",
+                                     "round_robin_per_group", "sticky", "local",
+                                     "hash_clientid", "hash_topic"});
+
+/// When a connection's output is written to its socket.
+enum class flush_policy : std::uint8_t { turn, message };
+template <>
+inline constexpr std::array choices<flush_policy> =
+    std::to_array<std::string_view>({"turn", "message"});
+
+enum class log_level : std::uint8_t { trace, debug, info, warning, error, off };
+template <>
+inline constexpr std::array choices<log_level> =
+    std::to_array<std::string_view>(
+        {"trace", "debug", "info", "warning", "error", "off"});
+
+enum class log_format : std::uint8_t { text, json };
+template <>
+inline constexpr std::array choices<log_format> =
+    std::to_array<std::string_view>({"text", "json"});
+
+/// `[mqtt]`: what the standard leaves to a server, and its limits.
+struct mqtt {
+  milliseconds idle_timeout = 15s;
+  byte_size max_packet_size = 1_MB;
+  std::uint32_t max_clientid_len = 65'535;
+  std::uint32_t max_topic_levels = 128;
+  std::uint16_t max_topic_alias = 65'535;
+  byte_size max_topic_alias_bytes = 1_MB;
+  std::uint16_t max_topic_alias_out = 16;
+  bool empty_clientid_allowed = true;
+  bool strict_clientid_length_3_1 = true;
+  bool retain_available = true;
+  bool wildcard_subscription = true;
+  bool shared_subscription = true;
+  bool exclusive_subscription = false;
+  share_strategy shared_subscription_strategy = share_strategy::round_robin;
+  bool ignore_loop_deliver = false;
+  bool strict_mode = true;
+  std::optional<std::uint16_t> server_keepalive; ///< seconds
+  double keepalive_multiplier = 1.5;
+  milliseconds session_expiry_interval = 2h;
+  std::optional<milliseconds> max_session_expiry_interval;
+  std::optional<milliseconds> message_expiry_interval;
+  std::uint8_t max_qos_allowed = 2;
+  bool upgrade_qos = false;
+  std::uint16_t receive_maximum = 65'535;
+  std::optional<std::uint32_t> max_awaiting_rel = 100;
+  std::optional<milliseconds> await_rel_timeout = 300s;
+  std::uint16_t max_inflight = 32;
+  std::optional<std::uint32_t> max_mqueue_len = 1'000;
+  std::optional<byte_size> max_mqueue_bytes = 16_MB;
+  bool mqueue_store_qos0 = true;
+  std::optional<std::uint32_t> max_subscriptions;
+  std::string response_information;
+};
+
+/// `[retainer]`: retained messages.
+struct retainer {
+  bool enable = true;
+  byte_size max_payload_size = 1_MB;
+  std::uint64_t max_retained_messages = 0; ///< 0: unlimited
+  milliseconds msg_expiry_interval = 0s;   ///< 0: never
+};
+
+/// `[delayed]`: publications to `$delayed/{seconds}/{topic}`.
+struct delayed {
+  bool enable = true;
+  std::uint64_t max_delayed_messages = 0; ///< 0: unlimited
+};
+
+/// `[sys_topics]`: what the broker publishes about itself below `$SYS/`.
+struct sys_topics {
+  std::optional<milliseconds> sys_msg_interval = 1min;
+  std::optional<milliseconds> sys_heartbeat_interval = 30s;
+};
+
+/// `[listeners.tcp.<name>]`: MQTT over plain TCP.
+struct tcp_listener {
+  bool enable = true;
+  address bind{"127.0.0.1", 1883};
+  std::optional<std::uint64_t> max_connections;
+  std::optional<rate> max_conn_rate;
+  std::uint32_t backlog = 1'024;
+  bool nodelay = true;
+  std::optional<milliseconds> send_timeout = 15s;
+  byte_size high_watermark = 1_MB;
+};
+
+/// Listeners by kind, then by name.
+struct listeners {
+  std::map<std::string, tcp_listener, std::less<>> tcp{{"default", {}}};
+};
+
+/// `[node]`: this process.
+struct node {
+  std::string name = "troupe";
+  std::string data_dir = "data";
+  std::uint32_t reactors = 0; ///< 0: one per core
+  bool pinning = false;
+  bool own_file_tables = false;
+  std::uint32_t worker_threads = 1;
+  milliseconds shutdown_timeout = 10s;
+};
+
+/// `[actors]`: dials of the reactors and of the actors on them.
+struct actors {
+  byte_size read_buffer = 64_KB;
+  byte_size read_budget = 64_KB;
+  std::uint32_t turn_batch = 256;
+  std::uint32_t credit = 4'096;
+  flush_policy flush = flush_policy::turn;
+  std::optional<milliseconds> idle_buffer_release = 5s;
+  milliseconds wheel_tick = 100ms;
+  std::uint32_t match_cache_entries = 4'096; ///< 0: no cache
+};
+
+/// `[shards]`: the shards of the node's state, and their log.
+struct shards {
+  std::uint32_t count = 16;
+  milliseconds log_commit_delay = 0ms;
+};
+
+/// `[http]`: `/status` and `/metrics`.
+struct http {
+  bool enable = true;
+  address bind{"127.0.0.1", 18083};
+};
+
+/// `[log]`
+struct log {
+  log_level level = log_level::info;
+  log_format format = log_format::text;
+  std::string file; ///< empty: standard error
+  std::optional<rate> rate_limit = rate{10, 1s};
+};
+
+/// `[ctl]`: the socket that `troupe ctl` talks to.
+struct ctl {
+  std::string socket = "troupe.sock"; ///< below node.data_dir unless absolute
+};
+
+/// All of it. The member `root_keys` holds the keys outside any section.
+struct settings {
+  struct top_level {
+    bool allow_anonymous = false;
+  } root_keys;
+
+  config::mqtt mqtt;
+  config::retainer retainer;
+  config::delayed delayed;
+  config::sys_topics sys_topics;
+  config::listeners listeners;
+  config::node node;
+  config::actors actors;
+  config::shards shards;
+  config::http http;
+  config::log log;
+  config::ctl ctl;
+};
+
+} // namespace troupe::config
