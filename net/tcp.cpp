@@ -1,0 +1,148 @@
+#include "net/tcp.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <unistd.h>
+
+namespace troupe::net {
+
+namespace {
+
+const sockaddr_in& as_v4(const sockaddr_storage& storage) {
+  return reinterpret_cast<const sockaddr_in&>(storage);
+}
+const sockaddr_in6& as_v6(const sockaddr_storage& storage) {
+  return reinterpret_cast<const sockaddr_in6&>(storage);
+}
+
+std::error_code last_error() {
+  return {errno, std::generic_category()};
+}
+
+} // namespace
+
+std::optional<endpoint> endpoint::parse(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos)
+    return std::nullopt;
+  auto host = text.substr(0, colon);
+  const auto port_text = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto* end = port_text.data() + port_text.size();
+  if (const auto [at, error] = std::from_chars(port_text.data(), end, port);
+      error != std::errc{} || at != end)
+    return std::nullopt;
+  endpoint made;
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    auto& v6 = reinterpret_cast<sockaddr_in6&>(made.storage_);
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    made.size_ = sizeof v6;
+    const std::string name{host.substr(1, host.size() - 2)};
+    if (::inet_pton(AF_INET6, name.c_str(), &v6.sin6_addr) != 1)
+      return std::nullopt;
+    return made;
+  }
+  auto& v4 = reinterpret_cast<sockaddr_in&>(made.storage_);
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  made.size_ = sizeof v4;
+  const std::string name{host.empty() ? std::string_view{"0.0.0.0"} : host};
+  if (::inet_pton(AF_INET, name.c_str(), &v4.sin_addr) != 1)
+    return std::nullopt;
+  return made;
+}
+
+endpoint endpoint::peer_of(int fd) {
+  endpoint made;
+  made.size_ = sizeof made.storage_;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&made.storage_),
+                    &made.size_)
+      != 0)
+    return {};
+  return made;
+}
+
+endpoint endpoint::local_of(int fd) {
+  endpoint made;
+  made.size_ = sizeof made.storage_;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&made.storage_),
+                    &made.size_)
+      != 0)
+    return {};
+  return made;
+}
+
+std::string endpoint::address() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (storage_.ss_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &as_v6(storage_).sin6_addr, text, sizeof text);
+  else if (storage_.ss_family == AF_INET)
+    ::inet_ntop(AF_INET, &as_v4(storage_).sin_addr, text, sizeof text);
+  return text;
+}
+
+std::string endpoint::to_string() const {
+  const auto host = address();
+  const auto port_text = std::to_string(port());
+  return storage_.ss_family == AF_INET6 ? '[' + host + "]:" + port_text
+                                        : host + ':' + port_text;
+}
+
+std::uint16_t endpoint::port() const noexcept {
+  return ntohs(storage_.ss_family == AF_INET6 ? as_v6(storage_).sin6_port
+                                              : as_v4(storage_).sin_port);
+}
+
+void endpoint::set_port(std::uint16_t port) noexcept {
+  if (storage_.ss_family == AF_INET6)
+    reinterpret_cast<sockaddr_in6&>(storage_).sin6_port = htons(port);
+  else
+    reinterpret_cast<sockaddr_in&>(storage_).sin_port = htons(port);
+}
+
+bool endpoint::is_loopback() const noexcept {
+  if (storage_.ss_family == AF_INET6)
+    return IN6_IS_ADDR_LOOPBACK(&as_v6(storage_).sin6_addr);
+  return (ntohl(as_v4(storage_).sin_addr.s_addr) >> 24) == 127;
+}
+
+std::error_code listen(const endpoint& at, int backlog, int& fd) {
+  fd = ::socket(at.data()->sa_family,
+                SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return last_error();
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (at.data()->sa_family == AF_INET6)
+    ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  if (::bind(fd, at.data(), at.size()) != 0 || ::listen(fd, backlog) != 0) {
+    const auto error = last_error();
+    ::close(fd);
+    fd = -1;
+    return error;
+  }
+  return {};
+}
+
+accepted accept(int listener) {
+  accepted made;
+  made.peer.size_ = sizeof made.peer.storage_;
+  made.fd = ::accept4(listener,
+                      reinterpret_cast<sockaddr*>(&made.peer.storage_),
+                      &made.peer.size_, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  return made;
+}
+
+void set_no_delay(int fd) noexcept {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+} // namespace troupe::net

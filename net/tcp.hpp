@@ -1,0 +1,57 @@
+#pragma once
+// TCP addresses and sockets, as far as a listener and a connection need them.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <sys/socket.h>
+
+namespace troupe::net {
+
+/// An IPv4 or IPv6 address with its port.
+class endpoint {
+public:
+  endpoint() = default;
+
+  /// Reads "127.0.0.1:1883", "[::1]:1883", "0.0.0.0:1883" or ":1883" (every
+  /// IPv4 address). Names are not resolved.
+  static std::optional<endpoint> parse(std::string_view text);
+  /// The other end of a connected socket, or this end.
+  static endpoint peer_of(int fd);
+  static endpoint local_of(int fd);
+
+  std::string to_string() const;
+  std::string address() const;
+  std::uint16_t port() const noexcept;
+  void set_port(std::uint16_t port) noexcept;
+  bool is_loopback() const noexcept;
+
+  const sockaddr* data() const noexcept {
+    return reinterpret_cast<const sockaddr*>(&storage_);
+  }
+  socklen_t size() const noexcept { return size_; }
+
+private:
+  friend struct accepted accept(int listener);
+  sockaddr_storage storage_{};
+  socklen_t size_ = 0;
+};
+
+/// Opens a listening, non-blocking socket that shares its address with the
+/// other reactors' (SO_REUSEPORT).
+/// @param fd  receives the descriptor.
+std::error_code listen(const endpoint& at, int backlog, int& fd);
+
+/// Takes one connection: a non-blocking descriptor, or -1 and errno.
+struct accepted {
+  int fd = -1;
+  endpoint peer;
+};
+accepted accept(int listener);
+
+void set_no_delay(int fd) noexcept;
+
+} // namespace troupe::net
