@@ -38,8 +38,8 @@ client_session::victim client_session::enqueue(outbound&& x) {
         ++at;
     else if (is_qos0)
       return {std::move(x), drop_reason::qos0_slow};
-    gone.why = queued_qos0_ > 0 ? drop_reason::qos0_slow
-                                : drop_reason::queue_full;
+    gone.why =
+      queued_qos0_ > 0 ? drop_reason::qos0_slow : drop_reason::queue_full;
     gone.lost = std::move(queue_[at]);
     queue_bytes_ -= gone.lost.message->memory();
     if (gone.lost.qos == qos::at_most_once)
@@ -66,8 +66,8 @@ bool client_session::take_queued(outbound& out) {
   return true;
 }
 
-client_session::in_flight* client_session::find(
-  std::uint16_t packet_identifier) noexcept {
+client_session::in_flight*
+client_session::find(std::uint16_t packet_identifier) noexcept {
   if (in_flight_.empty() || packet_identifier == 0)
     return nullptr;
   // Identifiers run 1..65535 and wrap; the ring holds a run of them.
@@ -91,16 +91,16 @@ client_session::ack_answer client_session::settle(in_flight& x) noexcept {
   return answer;
 }
 
-client_session::ack_answer client_session::on_puback(
-  std::uint16_t packet_identifier) {
+client_session::ack_answer
+client_session::on_puback(std::uint16_t packet_identifier) {
   auto* x = find(packet_identifier);
   if (x == nullptr || x->what.qos != qos::at_least_once)
     return {};
   return settle(*x);
 }
 
-client_session::ack_answer client_session::on_pubrec(
-  std::uint16_t packet_identifier, bool failed) {
+client_session::ack_answer
+client_session::on_pubrec(std::uint16_t packet_identifier, bool failed) {
   auto* x = find(packet_identifier);
   if (x == nullptr || x->what.qos != qos::exactly_once)
     return {};
@@ -112,16 +112,16 @@ client_session::ack_answer client_session::on_pubrec(
   return {ack::release, {}};
 }
 
-client_session::ack_answer client_session::on_pubcomp(
-  std::uint16_t packet_identifier) {
+client_session::ack_answer
+client_session::on_pubcomp(std::uint16_t packet_identifier) {
   auto* x = find(packet_identifier);
   if (x == nullptr || x->now != in_flight::state::released)
     return {};
   return settle(*x);
 }
 
-client_session::inbound client_session::on_publish_qos2(
-  std::uint16_t packet_identifier) {
+client_session::inbound
+client_session::on_publish_qos2(std::uint16_t packet_identifier) {
   if (std::find(awaiting_release_.begin(), awaiting_release_.end(),
                 packet_identifier)
       != awaiting_release_.end())

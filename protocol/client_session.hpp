@@ -24,13 +24,13 @@ struct shard_position {
 /// Why a message was not delivered; each has a counter.
 enum class drop_reason : std::uint8_t {
   none,
-  queue_full,     ///< the bounded queue of a slow receiver
-  qos0_slow,      ///< QoS 0 for a receiver that does not keep up
-  expired,        ///< Message Expiry Interval ran out here
-  too_large,      ///< over the receiver's Maximum Packet Size
-  no_local,       ///< the publisher itself asked not to have it
-  session_ended,  ///< the transient session went away with it
-  refused,        ///< a negative PUBACK or PUBREC [MQTT-4.8.2-6]
+  queue_full,        ///< the bounded queue of a slow receiver
+  qos0_slow,         ///< QoS 0 for a receiver that does not keep up
+  expired,           ///< Message Expiry Interval ran out here
+  too_large,         ///< over the receiver's Maximum Packet Size
+  no_local,          ///< the publisher itself asked not to have it
+  session_ended,     ///< the transient session went away with it
+  refused,           ///< a negative PUBACK or PUBREC [MQTT-4.8.2-6]
   share_member_gone, ///< QoS 2 of a shared group, [MQTT-4.8.2-5]
 };
 
@@ -51,10 +51,10 @@ struct client_session_options {
   /// QoS 1 and 2 messages unacknowledged at once: the smaller of the client's
   /// Receive Maximum and `mqtt.max_inflight` [MQTT-4.9.0-1].
   std::uint16_t send_quota = 32;
-  std::size_t queue_max = 1'000;             ///< messages, 0: no limit
-  std::size_t queue_bytes_max = 16'777'216;  ///< bytes, 0: no limit
+  std::size_t queue_max = 1'000;            ///< messages, 0: no limit
+  std::size_t queue_bytes_max = 16'777'216; ///< bytes, 0: no limit
   bool queue_qos0 = true;
-  std::uint16_t awaiting_release_max = 100;  ///< inbound QoS 2
+  std::uint16_t awaiting_release_max = 100; ///< inbound QoS 2
 };
 
 /// See the head of the file. Not thread-safe.
@@ -113,10 +113,10 @@ public:
   // ---- from the client: acknowledgements ----------------------------------
 
   enum class ack : std::uint8_t {
-    settled,   ///< the message is done; `outbound` is handed to the caller
-    release,   ///< PUBREC taken: send PUBREL [MQTT-4.3.3-4]
-    unknown,   ///< no such packet identifier in the right state
-    repeated,  ///< PUBREC again: send PUBREL again
+    settled,  ///< the message is done; `outbound` is handed to the caller
+    release,  ///< PUBREC taken: send PUBREL [MQTT-4.3.3-4]
+    unknown,  ///< no such packet identifier in the right state
+    repeated, ///< PUBREC again: send PUBREL again
   };
   struct ack_answer {
     ack what = ack::unknown;
@@ -133,8 +133,11 @@ public:
   struct in_flight {
     outbound what;
     std::uint16_t packet_identifier = 0;
-    enum class state : std::uint8_t { sent, released, settled } now =
-      state::sent;
+    enum class state : std::uint8_t {
+      sent,
+      released,
+      settled
+    } now = state::sent;
   };
   /// Calls `f(in_flight&)` for all that is not settled, oldest first.
   template <class F>

@@ -11,7 +11,6 @@
 
 namespace troupe::protocol {
 
-
 /// A Variable Byte Integer (1.5.5) and how many bytes it took.
 struct variable_byte_integer {
   std::uint32_t value = 0;
@@ -21,8 +20,8 @@ struct variable_byte_integer {
 /// @returns std::nullopt if `in` ends before the integer does.
 /// @error malformed_packet  over four bytes, or not in the shortest form
 ///                          [MQTT-1.5.5-1].
-result<std::optional<variable_byte_integer>> decode_variable_byte_integer(
-  bytes_view in) noexcept;
+result<std::optional<variable_byte_integer>>
+decode_variable_byte_integer(bytes_view in) noexcept;
 
 /// Appends `value` (at most 268,435,455) in its shortest form.
 void append_variable_byte_integer(byte_buffer& out, std::uint32_t value);
@@ -39,8 +38,8 @@ constexpr std::size_t variable_byte_integer_size(std::uint32_t value) noexcept {
 /// @returns std::nullopt if `in` does not hold a whole packet yet.
 /// @error packet_too_large  as soon as the header shows it.
 /// @error malformed_packet  packet type 0, or a bad Remaining Length.
-result<std::optional<frame>> next_frame(bytes_view in,
-                                        std::size_t maximum_packet_size) noexcept;
+result<std::optional<frame>>
+next_frame(bytes_view in, std::size_t maximum_packet_size) noexcept;
 
 // ---- what a server reads ---------------------------------------------------
 // `version` is the version of the connection. The flags of the fixed header
@@ -49,10 +48,12 @@ result<std::optional<frame>> next_frame(bytes_view in,
 
 /// @error unsupported_protocol_version  name or level unknown
 /// @error client_identifier_not_valid   MQTT 3.1: none, or (if
-///        `strict_client_id_length_3_1`) over 23 characters
+///        `strict_client_id_length_3_1`) over 23 characters; MQTT 3.1.1: none
+///        without Clean Session
+/// @error topic_name_invalid            of the will
 /// @error malformed_packet, protocol_error
-result<connect_packet> decode_connect(const frame& in,
-                                      bool strict_client_id_length_3_1) noexcept;
+result<connect_packet>
+decode_connect(const frame& in, bool strict_client_id_length_3_1) noexcept;
 
 /// Checks topic, properties and packet identifier; a Topic Alias of 0 is
 /// topic_alias_invalid, wildcards in the topic are topic_name_invalid, a
@@ -66,8 +67,8 @@ result<ack_packet> decode_ack(const frame& in,
                               protocol_version version) noexcept;
 result<subscribe_packet> decode_subscribe(const frame& in,
                                           protocol_version version) noexcept;
-result<unsubscribe_packet> decode_unsubscribe(const frame& in,
-                                              protocol_version version) noexcept;
+result<unsubscribe_packet>
+decode_unsubscribe(const frame& in, protocol_version version) noexcept;
 /// PINGREQ and PINGRESP: nothing but flags and an empty body to check.
 result<void> decode_ping(const frame& in, protocol_version version) noexcept;
 /// @param from_client  codes and properties that only the other side may send
@@ -95,15 +96,19 @@ void append_user_property(byte_buffer& out, std::string_view name,
 // Packet Size; Reason String, then User Properties are left out where they
 // would make the packet exceed it ([MQTT-3.2.2-19] and its kin).
 // The answer is false, and `out` unchanged, if the packet is too large even
-// so: it must not be sent [MQTT-3.1.2-24].
+// so: it must not be sent [MQTT-3.1.2-24]. Reason codes are those that the
+// standard lists for the packet.
 
 inline constexpr std::size_t no_packet_limit = 268'435'460;
 
+/// For MQTT 3 also false if no return code fits the reason: the Server closes
+/// without CONNACK then (MQTT 3.1.1: [MQTT-3.2.2-6]).
 bool encode_connack(byte_buffer& out, const connack_packet& packet,
                     protocol_version version,
                     std::size_t limit = no_packet_limit);
 bool encode_ack(byte_buffer& out, const ack_packet& packet,
                 protocol_version version, std::size_t limit = no_packet_limit);
+/// Failures are 0x80 in MQTT 3.1.1; MQTT 3.1 knows none and gets QoS 0.
 bool encode_suback(byte_buffer& out, const suback_packet& packet,
                    protocol_version version,
                    std::size_t limit = no_packet_limit);
@@ -162,15 +167,18 @@ result<connack_packet> decode_connack(const frame& in,
                                       protocol_version version) noexcept;
 /// As `decode_publish`, and Subscription Identifiers are allowed: they are
 /// written to `identifiers` (at most its size; `publish_packet` borrows it).
-result<publish_packet> decode_publish_from_server(
-  const frame& in, protocol_version version,
-  std::span<std::uint32_t> identifiers) noexcept;
+/// @error implementation_specific_error  Subscription Identifiers cut the
+///        other properties into more runs than `publish_packet` has
+result<publish_packet>
+decode_publish_from_server(const frame& in, protocol_version version,
+                           std::span<std::uint32_t> identifiers) noexcept;
 /// `reasons` receives the codes and is borrowed by the answer.
+/// @error packet_too_large  more codes than `reasons` has room for
 result<suback_packet> decode_suback(const frame& in, protocol_version version,
                                     std::span<reason_code> reasons) noexcept;
-result<unsuback_packet> decode_unsuback(const frame& in,
-                                        protocol_version version,
-                                        std::span<reason_code> reasons) noexcept;
+result<unsuback_packet>
+decode_unsuback(const frame& in, protocol_version version,
+                std::span<reason_code> reasons) noexcept;
 
 // ---- templates -------------------------------------------------------------
 
@@ -185,6 +193,8 @@ inline std::string_view read_string(bytes_view& in) noexcept {
   in = in.subspan(2U + size);
   return text;
 }
+/// Bytes of the valid property at the front of `in`, which is not empty.
+std::size_t property_size(bytes_view in) noexcept;
 } // namespace detail
 
 template <class F>
@@ -213,10 +223,14 @@ void for_each_filter(const unsubscribe_packet& in, F&& f) {
 template <class F>
 void for_each_user_property(user_properties_view in, F&& f) {
   while (!in.empty()) {
-    in = in.subspan(1);
-    const auto name = detail::read_string(in);
-    const auto value = detail::read_string(in);
-    f(name, value);
+    const auto size = detail::property_size(in);
+    if (in[0] == 0x26) {
+      auto strings = in.subspan(1);
+      const auto name = detail::read_string(strings);
+      const auto value = detail::read_string(strings);
+      f(name, value);
+    }
+    in = in.subspan(size);
   }
 }
 

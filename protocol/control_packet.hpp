@@ -22,7 +22,8 @@ struct frame {
   std::uint8_t flags() const noexcept { return first_byte & 0x0F; }
 };
 
-/// User Properties as they stand on the wire: a run of (0x26, name, value).
+/// User Properties (0x26, name, value) as they stand on the wire, from the
+/// first to the last; other properties of the packet may lie between them.
 /// Validated by the decoder; read them with `for_each_user_property`.
 using user_properties_view = bytes_view;
 

@@ -33,15 +33,16 @@ bool matches(std::string_view filter, std::string_view topic) noexcept;
 struct subscription_filter {
   enum class kind : std::uint8_t { plain, shared, exclusive };
   kind what = kind::plain;
-  std::string_view share_name; ///< `$share/{share_name}/…`; `$queue/…`: "$queue"
-  std::string_view filter;     ///< what topics are matched against
+  std::string_view
+    share_name; ///< `$share/{share_name}/…`; `$queue/…`: "$queue"
+  std::string_view filter; ///< what topics are matched against
 };
 
 /// Takes `$share/{name}/{filter}`, `$queue/{filter}` and `$exclusive/{filter}`
 /// apart and checks every part [MQTT-4.8.2-1, -2].
 /// @error topic_filter_invalid
-result<subscription_filter> parse_subscription_filter(
-  std::string_view text) noexcept;
+result<subscription_filter>
+parse_subscription_filter(std::string_view text) noexcept;
 
 /// `$delayed/{seconds}/{topic}`, EMQX's form.
 struct delayed_topic {
@@ -52,7 +53,7 @@ struct delayed_topic {
 /// @returns std::nullopt if `topic` does not start with `$delayed/`.
 /// @error topic_name_invalid  no number, too large a number (over 4,294,967)
 ///                            or no topic behind it.
-result<std::optional<delayed_topic>> parse_delayed_topic(
-  std::string_view topic) noexcept;
+result<std::optional<delayed_topic>>
+parse_delayed_topic(std::string_view topic) noexcept;
 
 } // namespace troupe::protocol

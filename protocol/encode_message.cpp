@@ -1,0 +1,87 @@
+// PUBLISH to a receiver: the hot path.
+
+#include "protocol/wire_writer.hpp"
+
+#include <cstring>
+
+namespace troupe::protocol {
+
+namespace {
+
+using namespace detail;
+
+std::size_t properties_size(const message& in, const delivery& how) noexcept {
+  auto size = in.properties().size();
+  if (in.has_expiry())
+    size += 5;
+  if (how.topic_alias != 0)
+    size += 3;
+  for (const auto identifier : how.subscription_identifiers)
+    size += 1 + variable_byte_integer_size(identifier);
+  return size;
+}
+
+/// Sizes of one PUBLISH, worked out once.
+struct publish_layout {
+  std::size_t topic = 0;
+  std::size_t properties = 0;
+  std::size_t remaining = 0;
+  std::size_t whole = 0;
+
+  publish_layout(const message& in, const delivery& how,
+                 protocol_version version) noexcept {
+    topic = how.omit_topic ? 0 : in.topic().size();
+    remaining = 2 + topic + (how.qos != qos::at_most_once ? 2U : 0U)
+                + in.payload().size();
+    if (version == protocol_version::mqtt_5_0) {
+      properties = properties_size(in, how);
+      remaining +=
+        properties
+        + variable_byte_integer_size(static_cast<std::uint32_t>(properties));
+    }
+    whole = 1 + remaining
+            + variable_byte_integer_size(static_cast<std::uint32_t>(remaining));
+  }
+};
+
+void put_message_properties(wire_writer& to, const message& in,
+                            const delivery& how, time_point now) {
+  if (in.has_expiry())
+    put(to, property_id::message_expiry_interval,
+        std::optional{in.remaining_expiry(now)});
+  if (how.topic_alias != 0)
+    put(to, property_id::topic_alias, std::optional{how.topic_alias});
+  for (const auto identifier : how.subscription_identifiers)
+    put_subscription_identifier(to, identifier);
+  to.bytes(in.properties());
+}
+
+} // namespace
+
+std::size_t encoded_message_size(const message& in, const delivery& how,
+                                 protocol_version version) noexcept {
+  return publish_layout{in, how, version}.whole;
+}
+
+void encode_message(byte_buffer& out, const message& in, const delivery& how,
+                    protocol_version version, time_point now) {
+  const publish_layout layout{in, how, version};
+  auto* const begin = out.extend(layout.whole);
+  wire_writer to{begin};
+  to.u8(static_cast<std::uint8_t>(0x30 | (how.dup ? 0x08 : 0x00)
+                                  | static_cast<unsigned>(how.qos) << 1
+                                  | (how.retain ? 0x01 : 0x00)));
+  to.variable_byte_integer(static_cast<std::uint32_t>(layout.remaining));
+  to.text(in.topic().substr(0, layout.topic));
+  if (how.qos != qos::at_most_once)
+    to.u16(how.packet_identifier);
+  if (version == protocol_version::mqtt_5_0) {
+    to.variable_byte_integer(static_cast<std::uint32_t>(layout.properties));
+    if (layout.properties != 0)
+      put_message_properties(to, in, how, now);
+  }
+  to.bytes(in.payload());
+  assert(to.position() == begin + layout.whole);
+}
+
+} // namespace troupe::protocol
