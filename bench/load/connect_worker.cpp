@@ -1,0 +1,69 @@
+#include "bench/load/connect_worker.hpp"
+
+#include <algorithm>
+
+namespace troupe::bench {
+
+using namespace std::chrono_literals;
+
+connect_worker::connect_worker(const options& o, run_control& control,
+                               unsigned number)
+  : worker(o, control, number),
+    wanted_(slice_of(o.connections, number, o.threads).count),
+    concurrency_(
+      std::min(wanted_, slice_of(o.concurrency, number, o.threads).count)) {}
+
+void connect_worker::begin(client& c) {
+  // An identifier of its own for each connection, so that no session that is
+  // still on its way out can slow the next one down.
+  c.index = begun_++;
+  begun_at_[c.receives] = clock::now();
+  open(c);
+}
+
+void connect_worker::load() {
+  measured_from_ = 0;
+  for (std::uint32_t i = 0; i < concurrency_; ++i)
+    add_client().receives = i;
+  begun_at_.resize(concurrency_);
+  first_ = take_sample();
+  for (auto& c : clients_)
+    begin(c);
+  auto moved_at = clock::now();
+  auto before = count_.connects;
+  while (count_.delivered < wanted_ && !control_.stopped()) {
+    loop_->turn(clock::now() + 100ms);
+    for (auto* c : std::exchange(to_reopen_, {}))
+      if (begun_ < wanted_)
+        begin(*c);
+    const auto now = clock::now();
+    if (count_.connects != before)
+      moved_at = now;
+    else if (now - moved_at > options_.timeout)
+      throw run_error{"the broker stopped to answer after "
+                      + std::to_string(count_.connects) + " connections"};
+    before = count_.connects;
+    show(count_.connects);
+  }
+  last_ = take_sample();
+}
+
+void connect_worker::connected(client& c, const connack& answer) {
+  worker::connected(c, answer); // throws if it was refused
+  ++count_.connects;
+  latency_.record((clock::now() - begun_at_[c.receives]).count());
+  append_disconnect(c.out);
+  loop_->queue(c);
+  c.subscribed = 1; // from now on the broker may close
+}
+
+void connect_worker::closed(client& c, const std::string& why) {
+  if (c.subscribed == 0)
+    throw run_error{"connection " + client_id(c) + ": " + why};
+  c.subscribed = 0;
+  ++count_.expected;
+  ++count_.delivered; // one connection is over
+  to_reopen_.push_back(&c);
+}
+
+} // namespace troupe::bench

@@ -1,0 +1,73 @@
+#pragma once
+// The command line.
+
+#include "bench/load/time.hpp"
+#include "bench/load/wire.hpp"
+
+#include <optional>
+#include <string>
+
+namespace troupe::bench {
+
+enum class mode : std::uint8_t {
+  pairs,
+  fan_in,
+  fan_out,
+  shared,
+  connect,
+  idle,
+  filters,
+};
+
+/// All that a run is told. What a mode has no use for keeps its default.
+struct options {
+  mode what = mode::pairs;
+
+  std::string host = "127.0.0.1";
+  unsigned port = 1883;
+  protocol_version version = protocol_version::mqtt_3_1_1;
+  std::string user;
+  std::string password;
+  std::string client_prefix; ///< of the client identifiers
+  std::string topic_prefix;  ///< before every topic and filter
+  std::uint16_t keep_alive = 0; ///< seconds, 0 is off
+  std::string source;           ///< local addresses
+  unsigned connecting = 100;    ///< connections in the making per thread
+  seconds_f timeout{30};        ///< for a set-up that stands still
+
+  int pid = 0; ///< of the broker, 0 if it is not to be watched
+  unsigned threads = 1;
+  bool own_file_tables = false;
+
+  bool json = false;
+  bool progress = false;
+  bool allow_loss = false;
+
+  unsigned publishers = 1;
+  unsigned subscribers = 1;
+  unsigned connections = 1; ///< pairs, connects or idle clients
+  unsigned concurrency = 50;
+  unsigned filters = 1'000'000;
+  unsigned filters_per_packet = 500;
+
+  std::uint8_t qos = 0;
+  std::size_t payload = 64;
+  unsigned outstanding = 100;
+  unsigned inflight = 20;
+  double rate = 0; ///< messages per second in total, 0 is a closed loop
+  seconds_f duration{10};
+  seconds_f warmup{2};
+  seconds_f drain{5};
+  seconds_f hold{0};  ///< idle: how long to do nothing
+  seconds_f settle{0}; ///< between the set-up and the reading of memory
+};
+
+/// Reads the command line.
+/// @returns std::nullopt when the program is to end at once with `status`:
+///          0 after `--help`, 2 after a message about bad options.
+std::optional<options> parse_options(int argc, char** argv, int& status);
+
+/// The name of the subcommand.
+const char* to_string(mode what);
+
+} // namespace troupe::bench

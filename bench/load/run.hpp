@@ -1,0 +1,45 @@
+#pragma once
+// A whole run, from the threads to the sums.
+
+#include "bench/load/counters.hpp"
+#include "bench/load/histogram.hpp"
+#include "bench/load/options.hpp"
+
+namespace troupe::bench {
+
+/// The broker's resident bytes at the steps of a run.
+struct memory_steps {
+  std::uint64_t before = 0;
+  std::uint64_t connected = 0;
+  std::uint64_t subscribed = 0; ///< after the rest, too
+  std::uint64_t loaded = 0;
+};
+
+/// What a run has found.
+struct outcome {
+  counters total;  ///< the whole load and the drain: for losses
+  counters window; ///< the measuring window only: for throughput
+  seconds_f elapsed{};
+  seconds_f broker_cpu{};
+  cpu_split broker_split;
+  seconds_f own_cpu{};
+  memory_steps memory;
+  histogram latency; ///< nanoseconds from the stamp to the arrival
+  histogram lag;     ///< paced: how late the generator itself was
+
+  std::uint64_t lost() const {
+    return total.expected - std::min(total.expected, total.delivered);
+  }
+  /// Everything arrived, once and in order.
+  bool clean(std::uint8_t qos) const {
+    return lost() == 0 && total.out_of_order == 0 && total.foreign == 0
+           && total.refused == 0 && total.disconnects == 0
+           && (total.duplicates == 0 || qos == 1);
+  }
+};
+
+/// Blocks until the run is over.
+/// @throws run_error  if it cannot be done.
+outcome run(const options& o);
+
+} // namespace troupe::bench

@@ -1,0 +1,114 @@
+#pragma once
+// The phases of a run on one thread.
+
+#include "bench/load/counters.hpp"
+#include "bench/load/event_loop.hpp"
+#include "bench/load/histogram.hpp"
+#include "bench/load/options.hpp"
+#include "bench/load/run_control.hpp"
+
+#include <deque>
+#include <optional>
+
+namespace troupe::bench {
+
+/// A worker's part of the clients, pairs or whatever a mode counts.
+struct slice {
+  std::uint32_t first;
+  std::uint32_t count;
+};
+
+/// Splits `total` evenly.
+slice slice_of(std::uint32_t total, unsigned thread, unsigned threads);
+
+/// Sets the clients up, loads, drains, takes them down. What is sent to whom
+/// is the matter of the classes derived from it. `run()` belongs to one
+/// thread; the results are read when that has ended.
+class worker : protected event_handler {
+public:
+  worker(const options& o, run_control& control, unsigned number);
+
+  /// All phases. Failures go to the run control.
+  void run();
+
+  const sample& first() const { return first_; }
+  const sample& last() const { return last_; }
+  const counters& total() const { return count_; }
+  const histogram& latency() const { return latency_; }
+  const histogram& lag() const { return lag_; }
+  std::uint64_t clients() const { return clients_.size(); }
+
+protected:
+  // What a mode adds.
+  /// Makes the clients.
+  virtual void prepare() = 0;
+  /// The filters of the client's next SUBSCRIBE; none when it has all.
+  virtual std::vector<std::string> next_filters(client& c) = 0;
+  /// The load begins.
+  virtual void start(instant at) = 0;
+  /// Queues what is due. @returns when it wants to be called again.
+  virtual instant advance(instant now) = 0;
+  /// Nothing new from `at` on.
+  virtual void stop(instant at) = 0;
+  /// Gives up what is outstanding, so that a closed loop goes on.
+  virtual void write_off() = 0;
+  /// All that was published has arrived, all handshakes are over.
+  virtual bool settled() const;
+  /// The load from its beginning to the end of the measuring window.
+  virtual void load();
+  /// Whether there is a load at all.
+  virtual bool loads() const { return true; }
+
+  // event_handler
+  void greet(client& c) override;
+  void connected(client& c, const connack& answer) override;
+  void subscribed(client& c, bytes_view reasons) override;
+  void foreign(client&) override { ++count_.foreign; }
+  void acknowledged(client& c, std::uint8_t reason) override;
+  void closed(client& c, const std::string& why) override;
+
+  client& add_client();
+  /// Starts to connect from the next of the source addresses.
+  void open(client& c);
+  std::string client_id(const client& c) const;
+  sample take_sample() const;
+  void show(std::uint64_t ready) const;
+
+  /// One first arrival.
+  void count_delivery(const arrival& message) {
+    ++count_.delivered;
+    const auto stamp = message.payload.stamp;
+    if (stamp >= measured_from_ && stamp < measured_to_)
+      latency_.record(to_stamp(message.at) - stamp);
+  }
+
+  const options& options_;
+  run_control& control_;
+  const unsigned number_; ///< of the thread
+  std::deque<client> clients_;
+  std::optional<event_loop> loop_;
+  counters count_;
+  sample first_, last_;
+  histogram latency_, lag_;
+  std::int64_t measured_from_ = INT64_MAX;
+  std::int64_t measured_to_ = INT64_MAX;
+
+private:
+  void connect_all();
+  void subscribe_all();
+  void rest(seconds_f length);
+  void measure(instant begin, instant end);
+  void drain();
+  void take_down();
+  void ping(instant now);
+
+  std::vector<address> sources_;
+  std::uint32_t opened_ = 0;
+  std::uint32_t ready_ = 0;    ///< with a CONNACK, later with all SUBACKs
+  std::uint32_t complete_ = 0; ///< with all filters
+  bool setting_up_ = true;
+  instant next_ping_;
+  std::uint32_t pinged_ = 0;
+};
+
+} // namespace troupe::bench
