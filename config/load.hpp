@@ -54,9 +54,6 @@ load_result load(const sources& from);
 /// The environment of this process, those variables that begin with TROUPE_.
 std::map<std::string, std::string> process_environment();
 
-/// Whether a changed setting takes effect in a running node.
-enum class reload : std::uint8_t { hot, cold };
-
 /// A setting that differs between two configurations, in TOML notation.
 struct changed {
   std::string key;

@@ -24,26 +24,26 @@ enum class share_strategy : std::uint8_t {
 };
 template <>
 inline constexpr std::array choices<share_strategy> =
-    std::to_array<std::string_view>({"random", "round_robin",
-                                     "round_robin_per_group", "sticky", "local",
-                                     "hash_clientid", "hash_topic"});
+  std::to_array<std::string_view>({"random", "round_robin",
+                                   "round_robin_per_group", "sticky", "local",
+                                   "hash_clientid", "hash_topic"});
 
 /// When a connection's output is written to its socket.
 enum class flush_policy : std::uint8_t { turn, message };
 template <>
-inline constexpr std::array choices<flush_policy> =
-    std::to_array<std::string_view>({"turn", "message"});
+inline constexpr std::array
+  choices<flush_policy> = std::to_array<std::string_view>({"turn", "message"});
 
 enum class log_level : std::uint8_t { trace, debug, info, warning, error, off };
 template <>
 inline constexpr std::array choices<log_level> =
-    std::to_array<std::string_view>(
-        {"trace", "debug", "info", "warning", "error", "off"});
+  std::to_array<std::string_view>({"trace", "debug", "info", "warning", "error",
+                                   "off"});
 
 enum class log_format : std::uint8_t { text, json };
 template <>
-inline constexpr std::array choices<log_format> =
-    std::to_array<std::string_view>({"text", "json"});
+inline constexpr std::array
+  choices<log_format> = std::to_array<std::string_view>({"text", "json"});
 
 /// `[mqtt]`: what the standard leaves to a server, and its limits.
 struct mqtt {

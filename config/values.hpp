@@ -48,6 +48,9 @@ struct address {
   friend bool operator==(const address&, const address&) = default;
 };
 
+/// Whether a changed setting can take effect in a running node.
+enum class reload : std::uint8_t { hot, cold };
+
 /// The names of an enumeration's values, in the order of the values, which
 /// count from 0. Specialised beside each enumeration.
 template <class E>

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "config/field.hpp"
+#include "config/sections.hpp"
+
+/// @file
+/// The settings of the process: `[node]`, `[actors]` and `[shards]`.
+namespace troupe::config {
+
+template <>
+inline constexpr std::string_view about<node> =
+  "This process: its name, its files and its threads.";
+
+template <>
+inline constexpr auto fields<node> = std::tuple{
+  field{&node::name,
+        "name",
+        {1, 64, "characters"},
+        reload::cold,
+        "Name of the node in logs, metrics and $SYS topics: letters, digits "
+        "and . _ @ -"},
+  field{&node::data_dir,
+        "data_dir",
+        {1, 4'096, "bytes"},
+        reload::cold,
+        "Directory of the node's files, created if missing. Two nodes never "
+        "share one."},
+  field{&node::reactors,
+        "reactors",
+        {0, 256, "threads"},
+        reload::cold,
+        "Threads that do network input and output and run the actors of "
+        "connections, sessions and shards. 0: one per core."},
+  field{&node::pinning, "pinning", reload::cold,
+        "Whether each reactor thread is bound to a core of its own. Helps on "
+        "machines that run nothing else."},
+  field{&node::own_file_tables, "own_file_tables", reload::cold,
+        "Whether each reactor thread has a file table of its own, so that "
+        "the limit of open files counts per thread, not per process."},
+  field{&node::worker_threads,
+        "worker_threads",
+        {1, 256, "threads"},
+        reload::cold,
+        "Threads for actors that are bound to no reactor, such as the "
+        "supervisor."},
+  field{&node::shutdown_timeout,
+        "shutdown_timeout",
+        {0s, 1h},
+        reload::cold,
+        "How long an ordered shutdown may take before the process ends "
+        "regardless."}};
+
+template <>
+inline constexpr std::string_view about<actors> =
+  "Dials of the reactors and of the actors on them. The defaults suit most "
+  "loads; the metrics show what a change does.";
+
+template <>
+inline constexpr auto fields<actors> = std::tuple{
+  field{&actors::read_buffer,
+        "read_buffer",
+        {1_KB, 16_MB},
+        reload::cold,
+        "Size of the buffer that each reactor reads into: the most that one "
+        "read takes from a socket."},
+  field{&actors::read_budget,
+        "read_budget",
+        {1_KB, 256_MB},
+        reload::cold,
+        "Most bytes read from one connection in a turn of its reactor, "
+        "before the others have theirs."},
+  field{&actors::turn_batch,
+        "turn_batch",
+        {1, 1'000'000, "messages"},
+        reload::cold,
+        "Most messages that one actor handles before the next one has its "
+        "turn."},
+  field{&actors::credit,
+        "credit",
+        {1, 10'000'000, "messages"},
+        reload::cold,
+        "Most messages that one reactor may have on the way to another. "
+        "Publishers whose messages find no credit are not read from."},
+  field{&actors::flush, "flush", reload::cold,
+        "When output is written to a socket: once per turn of the reactor, "
+        "which saves system calls, or with each message."},
+  field{&actors::idle_buffer_release,
+        "idle_buffer_release",
+        {100ms, 24h},
+        reload::cold,
+        "How long a connection is quiet before its buffers are given back."},
+  field{&actors::wheel_tick,
+        "wheel_tick",
+        {1ms, 10s},
+        reload::cold,
+        "Step of the wheel that holds keep alive and other deadlines: they "
+        "are kept to within one step."},
+  field{&actors::match_cache_entries,
+        "match_cache_entries",
+        {0, 10'000'000, "topic names"},
+        reload::cold,
+        "Topic names whose matching subscriptions each reactor remembers. "
+        "0: every publication is looked up."}};
+
+template <>
+inline constexpr std::string_view about<shards> =
+  "The shards that hold retained messages, messages for clients that are "
+  "away, shared subscriptions and the ownership of sessions.";
+
+template <>
+inline constexpr auto fields<shards> = std::tuple{
+  field{&shards::count,
+        "count",
+        {1, 1'024, "shards"},
+        reload::cold,
+        "Number of shards; topics and client identifiers are spread over "
+        "them."},
+  field{&shards::log_commit_delay,
+        "log_commit_delay",
+        {0ms, 10s},
+        reload::cold,
+        "Artificial time from the proposal of an entry of the in-memory log "
+        "to its commit: shows how clients fare with a slower log."}};
+
+} // namespace troupe::config

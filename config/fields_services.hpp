@@ -1,0 +1,166 @@
+#pragma once
+
+#include "config/field.hpp"
+#include "config/sections.hpp"
+
+/// @file
+/// The settings of listeners and of the services around the broker.
+namespace troupe::config {
+
+template <>
+inline constexpr std::string_view about<settings::top_level> =
+  "Keys above all sections of the file.";
+
+template <>
+inline constexpr auto fields<settings::top_level> = std::tuple{
+  field{&settings::top_level::allow_anonymous, "allow_anonymous", reload::cold,
+        "Whether listeners may be open to other machines although anybody "
+        "can connect to them. Listeners on loopback addresses need no such "
+        "permission."}};
+
+template <>
+inline constexpr std::string_view about<tcp_listener> =
+  "MQTT over TCP, without encryption. Each listener has a name of lower-case "
+  "letters, digits, - and _. The listener `default` is there unless "
+  "`enable = false` takes it away; the defaults of the others are the same.";
+
+template <>
+inline constexpr auto fields<tcp_listener> = std::tuple{
+  field{&tcp_listener::enable, "enable", reload::cold,
+        "Whether the listener is opened."},
+  field{&tcp_listener::bind, "bind", reload::cold,
+        "Where to listen. Without a host: on all addresses of the machine. "
+        "Port 0: a free port, which is logged. An address that other "
+        "machines reach needs allow_anonymous = true."},
+  field{&tcp_listener::max_connections,
+        "max_connections",
+        {1, 1'000'000'000, "connections"},
+        reload::cold,
+        "Most connections at once; further ones are closed at once."},
+  field{&tcp_listener::max_conn_rate, "max_conn_rate", reload::cold,
+        "Most new connections in a time; further ones wait in the backlog."},
+  field{&tcp_listener::backlog,
+        "tcp_options.backlog",
+        {1, 65'535, "connections"},
+        reload::cold,
+        "Connections that the system keeps until they are accepted."},
+  field{&tcp_listener::nodelay, "tcp_options.nodelay", reload::cold,
+        "Whether small packets leave at once (TCP_NODELAY)."},
+  field{&tcp_listener::send_timeout,
+        "tcp_options.send_timeout",
+        {100ms, 1h},
+        reload::cold,
+        "How long a client may take nothing of the output that waits for "
+        "it, before its connection is closed."},
+  field{&tcp_listener::high_watermark,
+        "tcp_options.high_watermark",
+        {4_KB, 1'024_MB},
+        reload::cold,
+        "Output that may wait in a connection; beyond it messages stay in "
+        "the session's queue."}};
+
+template <>
+inline constexpr std::string_view about<retainer> = "Retained messages.";
+
+template <>
+inline constexpr auto fields<retainer> = std::tuple{
+  field{&retainer::enable, "enable", reload::hot,
+        "Whether messages are retained. If not, RETAIN in a publication has "
+        "no effect."},
+  field{&retainer::max_payload_size,
+        "max_payload_size",
+        {byte_size{0}, 256_MB},
+        reload::hot,
+        "Largest payload that is retained; larger ones are only delivered."},
+  field{&retainer::max_retained_messages,
+        "max_retained_messages",
+        {0, 1'000'000'000'000, "messages"},
+        reload::hot,
+        "Most topics with a retained message; further ones are not "
+        "retained. 0: no limit."},
+  field{&retainer::msg_expiry_interval,
+        "msg_expiry_interval",
+        {0s, 4'294'967'295s},
+        reload::hot,
+        "How long messages without a Message Expiry Interval are retained. "
+        "0s: for ever."}};
+
+template <>
+inline constexpr std::string_view about<delayed> =
+  "Publications to `$delayed/{seconds}/{topic}`.";
+
+template <>
+inline constexpr auto fields<delayed> = std::tuple{
+  field{&delayed::enable, "enable", reload::hot,
+        "Whether such publications are taken and published to the topic "
+        "after the time."},
+  field{&delayed::max_delayed_messages,
+        "max_delayed_messages",
+        {0, 1'000'000'000'000, "messages"},
+        reload::hot,
+        "Most messages that wait for their time; further ones are refused. "
+        "0: no limit."}};
+
+template <>
+inline constexpr std::string_view about<sys_topics> =
+  "What the broker publishes about itself below `$SYS/`.";
+
+template <>
+inline constexpr auto fields<sys_topics> =
+  std::tuple{field{&sys_topics::sys_msg_interval,
+                   "sys_msg_interval",
+                   {1s, 24h},
+                   reload::hot,
+                   "Time between two publications of the counters.",
+                   "disabled"},
+             field{&sys_topics::sys_heartbeat_interval,
+                   "sys_heartbeat_interval",
+                   {1s, 24h},
+                   reload::hot,
+                   "Time between two publications of uptime and date.",
+                   "disabled"}};
+
+template <>
+inline constexpr std::string_view about<http> =
+  "HTTP for monitoring: `/status` and `/metrics`. Nobody is asked who they "
+  "are.";
+
+template <>
+inline constexpr auto fields<http> =
+  std::tuple{field{&http::enable, "enable", reload::cold,
+                   "Whether the listener is opened."},
+             field{&http::bind, "bind", reload::cold,
+                   "Where to listen, as for listeners of MQTT."}};
+
+template <>
+inline constexpr std::string_view about<log> = "The log.";
+
+template <>
+inline constexpr auto fields<log> = std::tuple{
+  field{&log::level, "level", reload::hot,
+        "The least important lines that are written."},
+  field{&log::format, "format", reload::cold,
+        "Lines for people, or one JSON object per line."},
+  field{&log::file,
+        "file",
+        {0, 4'096, "bytes"},
+        reload::cold,
+        "File to append to. Empty: standard error."},
+  field{&log::rate_limit, "rate_limit", reload::hot,
+        "Most lines of one cause in a time; those left out are counted in "
+        "the next line of that cause."}};
+
+template <>
+inline constexpr std::string_view about<ctl> =
+  "The socket of `troupe ctl`. Whoever may write to it rules the node.";
+
+template <>
+inline constexpr auto fields<ctl> = std::tuple{
+  field{&ctl::socket,
+        "socket",
+        {1, 107, "bytes"},
+        reload::cold,
+        "Path of the Unix socket, below node.data_dir unless it begins with "
+        "a slash."}};
+
+} // namespace troupe::config

@@ -1,0 +1,179 @@
+// What is derived from the declarations, for each of them.
+#include "config/nearest.hpp"
+#include "config/schema.hpp"
+#include "tests/config/support.hpp"
+
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+using namespace troupe::config;
+
+namespace {
+
+std::string key_of(const setting& s) {
+  return with_instance(s.section.empty() ? s.name : s.section + "." + s.name,
+                       "default");
+}
+
+/// A value in TOML notation that the setting takes and that is not its default.
+std::string other_value(const setting& s) {
+  static const std::vector<std::string> candidates = {"true",
+                                                      "false",
+                                                      "2",
+                                                      "1",
+                                                      "40",
+                                                      "2.5",
+                                                      "\"7s\"",
+                                                      "\"3h\"",
+                                                      "\"48KB\"",
+                                                      "\"9/s\"",
+                                                      "\"x\"",
+                                                      "\"/tmp/x\"",
+                                                      "\"127.0.0.1:1999\"",
+                                                      "\"random\"",
+                                                      "\"message\"",
+                                                      "\"debug\"",
+                                                      "\"json\""};
+  for (const auto& candidate : candidates) {
+    const auto result = load(file(key_of(s) + " = " + candidate + "\n"));
+    if (result.index() == 0
+        && s.toml(std::get<0>(result).values, "default") != s.initial)
+      return candidate;
+  }
+  BOOST_ERROR("no other value for " + key_of(s));
+  return s.initial;
+}
+
+/// Each setting at another value than its default.
+std::string file_of_other_values() {
+  std::string text;
+  std::set<std::string> ports;
+  for (const auto& s : schema()) {
+    auto value = other_value(s);
+    // The two addresses must differ.
+    if (s.name == "bind" && !ports.insert(value).second)
+      value = "\"127.0.0.1:1998\"";
+    text += key_of(s) + " = " + value + "\n";
+  }
+  return text;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(a_file_with_every_key_sets_every_member) {
+  const auto l = must_load(file(file_of_other_values()));
+  BOOST_TEST(l.origins.size() == schema().size());
+  for (const auto& s : schema())
+    BOOST_TEST(s.toml(l.values, "default") != s.initial, key_of(s));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_shown_loads_to_the_same) {
+  auto l = must_load(file(file_of_other_values()));
+  l.values.listeners.tcp["more"].bind = {"::1", 5};
+  l.values.mqtt.response_information = "\"quoted\"\\ \t\x7F \u00e9\n";
+  for (const auto& s : {l.values, settings{}}) {
+    const auto text = show(s);
+    BOOST_TEST(show(must_load(file(text)).values) == text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_default_is_a_value_that_loads) {
+  for (const auto& s : schema()) {
+    const auto l = must_load(file(key_of(s) + " = " + s.initial + "\n"));
+    BOOST_TEST(s.toml(l.values, "default") == s.initial, key_of(s));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_key_is_reached_from_the_environment) {
+  for (const auto& s : schema()) {
+    std::string name = "TROUPE_";
+    for (const char c : key_of(s))
+      name += c == '.' ? std::string{"__"}
+                       : std::string(1, static_cast<char>(std::toupper(c)));
+    auto value = s.initial; // untyped values have no quotes
+    std::erase(value, '"');
+    sources from;
+    from.environment = {{name, value}};
+    const auto l = must_load(from);
+    BOOST_TEST_REQUIRE(l.origins.size() == 1U, name);
+    BOOST_TEST(l.origins[0].key == key_of(s));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_setting_is_described) {
+  std::set<std::string> keys;
+  for (const auto& s : schema()) {
+    BOOST_TEST(keys.insert(key_of(s)).second, key_of(s));
+    BOOST_TEST(!s.type.empty(), key_of(s));
+    BOOST_TEST(s.help.size() > 20U, key_of(s));
+    BOOST_CHECK_MESSAGE(s.help.ends_with('.') || s.help.ends_with("@ -"),
+                        key_of(s));
+  }
+  for (const auto& s : sections())
+    BOOST_TEST(!s.about.empty(), s.name);
+}
+
+BOOST_AUTO_TEST_CASE(every_misspelt_key_finds_its_way_back) {
+  for (const auto& s : schema()) {
+    auto key = key_of(s);
+    key.erase(key.size() - 2, 1);
+    const auto text = problem_of(set({key + "=1"}));
+    BOOST_TEST(text.ends_with("; did you mean " + key_of(s) + "?"), text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(distance_counts_edits) {
+  BOOST_TEST(edit_distance("", "") == 0U);
+  BOOST_TEST(edit_distance("abc", "") == 3U);
+  BOOST_TEST(edit_distance("", "abc") == 3U);
+  BOOST_TEST(edit_distance("abc", "abc") == 0U);
+  BOOST_TEST(edit_distance("abc", "adc") == 1U);
+  BOOST_TEST(edit_distance("abc", "acb") == 1U);
+  BOOST_TEST(edit_distance("abc", "xabcx") == 2U);
+  BOOST_TEST(edit_distance("kitten", "sitting") == 3U);
+}
+
+BOOST_AUTO_TEST_CASE(a_comparison_tells_hot_from_cold) {
+  settings a;
+  auto b = a;
+  BOOST_TEST(diff(a, b).empty());
+  b.mqtt.max_inflight = 33;
+  b.node.reactors = 2;
+  b.mqtt.max_awaiting_rel.reset();
+  const auto changes = diff(a, b);
+  BOOST_TEST_REQUIRE(changes.size() == 3U);
+  BOOST_TEST(changes[0].key == "mqtt.max_awaiting_rel");
+  BOOST_TEST(changes[0].before.value() == "100");
+  BOOST_TEST(changes[0].after.value() == "\"infinity\"");
+  BOOST_TEST(changes[1].key == "mqtt.max_inflight");
+  BOOST_CHECK(changes[1].when == reload::hot);
+  BOOST_TEST(changes[2].key == "node.reactors");
+  BOOST_CHECK(changes[2].when == reload::cold);
+}
+
+BOOST_AUTO_TEST_CASE(a_comparison_shows_listeners_that_come_and_go) {
+  settings a;
+  auto b = a;
+  b.listeners.tcp["more"];
+  const auto come = diff(a, b);
+  const auto go = diff(b, a);
+  BOOST_TEST_REQUIRE(come.size() == 8U);
+  BOOST_TEST_REQUIRE(go.size() == 8U);
+  BOOST_TEST(come[0].key == "listeners.tcp.more.enable");
+  BOOST_TEST(!come[0].before.has_value());
+  BOOST_TEST(come[0].after.value() == "true");
+  BOOST_TEST(go[0].before.value() == "true");
+  BOOST_TEST(!go[0].after.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(the_reference_page_is_up_to_date) {
+  std::ifstream in{TROUPE_SOURCE_DIR "/docs/configuration.md"};
+  std::ostringstream committed;
+  committed << in.rdbuf();
+  BOOST_TEST(committed.str() == describe_markdown(),
+             "docs/configuration.md is not what the declarations say; "
+             "regenerate it: " TROUPE_BINARY_DIR
+             "/config_docs > docs/configuration.md");
+}
