@@ -17,8 +17,8 @@ constexpr std::array leaf_names{"telemetry"sv, "state"sv, "event"sv,
                                 "response"sv};
 constexpr std::uint32_t kinds = kind_names.size();
 constexpr std::uint32_t leaf_kinds = leaf_names.size();
-constexpr std::uint32_t devices = 9; ///< of a kind at an outlet
-constexpr std::uint32_t outlets = 10;  ///< of a branch
+constexpr std::uint32_t devices = 9;  ///< of a kind at an outlet
+constexpr std::uint32_t outlets = 10; ///< of a branch
 
 /// `i * of / total`, rounded down: where the i-th of `total` lies among `of`.
 std::uint32_t spread(std::uint32_t i, std::uint32_t of, std::uint32_t total) {
@@ -58,9 +58,11 @@ char* put_kind(char* to, std::uint32_t kind_number) {
 
 bank_topics::bank_topics(std::string prefix, std::uint32_t filters,
                          std::uint32_t clients)
-  : prefix_(std::move(prefix)), clients_(clients),
+  : prefix_(std::move(prefix)),
+    clients_(clients),
     exact_(filters - filters / 100 * 9 - filters / 100),
-    plus_(filters / 100 * 9), hash_(filters / 100) {
+    plus_(filters / 100 * 9),
+    hash_(filters / 100) {
   kinds_ = (exact_ + devices * leaf_kinds - 1) / (devices * leaf_kinds);
 }
 

@@ -20,8 +20,7 @@ namespace troupe::bench {
 class bank_topics {
 public:
   /// @param clients  at least 8.
-  bank_topics(std::string prefix, std::uint32_t filters,
-              std::uint32_t clients);
+  bank_topics(std::string prefix, std::uint32_t filters, std::uint32_t clients);
 
   /// Exact filters, and so topics that are published to.
   std::uint32_t leaves() const { return exact_; }

@@ -13,7 +13,7 @@ namespace troupe::bench {
 
 enum class client_state : std::uint8_t {
   closed,
-  connecting,       ///< TCP
+  connecting, ///< TCP
   awaiting_connack,
   connected,
 };
@@ -31,9 +31,9 @@ struct client {
   std::uint32_t publishes = none;
   /// For the scenario: which streams it receives.
   std::uint32_t receives = none;
-  std::uint32_t subscribed = 0;     ///< filters asked for so far
-  std::vector<std::uint8_t> rest;   ///< the beginning of a control packet
-  out_buffer out;                   ///< to be written at the end of the turn
+  std::uint32_t subscribed = 0;        ///< filters asked for so far
+  std::vector<std::uint8_t> rest;      ///< the beginning of a control packet
+  out_buffer out;                      ///< to be written at the end of the turn
   std::unique_ptr<send_window> window; ///< only QoS 1 and 2 publishers
 };
 

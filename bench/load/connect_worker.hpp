@@ -32,7 +32,7 @@ private:
   const std::uint32_t wanted_; ///< connections, this worker's share
   const std::uint32_t concurrency_;
   std::uint32_t begun_ = 0;
-  std::vector<instant> begun_at_;   ///< by client
+  std::vector<instant> begun_at_;  ///< by client
   std::vector<client*> to_reopen_; ///< not from within a turn
 };
 

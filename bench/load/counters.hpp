@@ -15,12 +15,12 @@ struct counters {
   std::uint64_t delivered = 0; ///< each message once per receiver
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t foreign = 0;    ///< publications that are not of this run
-  std::uint64_t refused = 0;    ///< acknowledged with a reason of 0x80 and up
-  std::uint64_t stalls = 0;     ///< a closed loop had to give messages up
+  std::uint64_t foreign = 0; ///< publications that are not of this run
+  std::uint64_t refused = 0; ///< acknowledged with a reason of 0x80 and up
+  std::uint64_t stalls = 0;  ///< a closed loop had to give messages up
   std::uint64_t disconnects = 0;
-  std::uint64_t connects = 0;   ///< CONNACKs, mode connect
-  std::uint64_t reads = 0;      ///< system calls
+  std::uint64_t connects = 0; ///< CONNACKs, mode connect
+  std::uint64_t reads = 0;    ///< system calls
   std::uint64_t writes = 0;
 
   counters& operator+=(const counters& other) {

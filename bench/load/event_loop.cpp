@@ -1,9 +1,8 @@
 #include "bench/load/event_loop.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+#include <unistd.h>
 
 namespace troupe::bench {
 
@@ -17,8 +16,11 @@ constexpr std::size_t reason_at = 2; ///< in the body of an acknowledgement
 
 event_loop::event_loop(const address& target, protocol_version version,
                        event_handler& handler)
-  : target_(target), version_(version), handler_(handler),
-    epoll_(::epoll_create1(EPOLL_CLOEXEC)), events_(events_per_turn),
+  : target_(target),
+    version_(version),
+    handler_(handler),
+    epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+    events_(events_per_turn),
     input_(input_size) {
   if (epoll_ < 0)
     throw run_error{std::string{"epoll: "} + std::strerror(errno)};
@@ -42,8 +44,8 @@ void event_loop::close(client& c) {
     return;
   if (!c.out.empty() && !c.blocked) {
     const auto bytes = c.out.view();
-    [[maybe_unused]] const auto sent
-      = ::send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    [[maybe_unused]] const auto sent =
+      ::send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
   ::close(c.fd);
   c.fd = -1;
@@ -68,8 +70,8 @@ void event_loop::turn(instant until) {
   timespec wait{};
   wait.tv_sec = left / std::chrono::seconds{1};
   wait.tv_nsec = (left % std::chrono::seconds{1}).count();
-  const int count = ::epoll_pwait2(epoll_, events_.data(), events_per_turn,
-                                   &wait, nullptr);
+  const int count =
+    ::epoll_pwait2(epoll_, events_.data(), events_per_turn, &wait, nullptr);
   for (int i = 0; i < count; ++i) {
     const auto& event = events_[static_cast<std::size_t>(i)];
     auto& c = *static_cast<client*>(event.data.ptr);
@@ -229,27 +231,27 @@ void event_loop::handle_ack(client& c, packet_type type, bytes_view body) {
 bool event_loop::handle(client& c, std::uint8_t first, bytes_view body) {
   const auto type = static_cast<packet_type>(first >> 4);
   switch (type) {
-    case packet_type::puback:
-    case packet_type::pubrec:
-    case packet_type::pubrel:
-    case packet_type::pubcomp:
-      handle_ack(c, type, body);
-      break;
-    case packet_type::connack:
-      c.state = client_state::connected;
-      handler_.connected(c, decode_connack(body, version_));
-      break;
-    case packet_type::suback:
-      handler_.subscribed(c, suback_reasons(body, version_));
-      break;
-    case packet_type::pingresp:
-      break;
-    case packet_type::disconnect:
-      drop(c, "disconnected by the broker with reason "
-                + std::to_string(body.empty() ? 0 : body[0]));
-      break;
-    default:
-      drop(c, "sent a packet of type " + std::to_string(first >> 4));
+  case packet_type::puback:
+  case packet_type::pubrec:
+  case packet_type::pubrel:
+  case packet_type::pubcomp:
+    handle_ack(c, type, body);
+    break;
+  case packet_type::connack:
+    c.state = client_state::connected;
+    handler_.connected(c, decode_connack(body, version_));
+    break;
+  case packet_type::suback:
+    handler_.subscribed(c, suback_reasons(body, version_));
+    break;
+  case packet_type::pingresp:
+    break;
+  case packet_type::disconnect:
+    drop(c, "disconnected by the broker with reason "
+              + std::to_string(body.empty() ? 0 : body[0]));
+    break;
+  default:
+    drop(c, "sent a packet of type " + std::to_string(first >> 4));
   }
   return c.fd >= 0;
 }

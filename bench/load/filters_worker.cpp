@@ -9,7 +9,8 @@ filters_worker::filters_worker(const options& o, run_control& control,
                                unsigned number)
   : worker(o, control, number),
     topics_(o.topic_prefix, o.filters, o.subscribers),
-    publishers_(o.publishers), next_at_owner_(topics_.leaves()),
+    publishers_(o.publishers),
+    next_at_owner_(topics_.leaves()),
     filling_(o.payload - payload_min, 'x') {}
 
 void filters_worker::prepare() {
@@ -35,6 +36,7 @@ std::vector<std::string> filters_worker::next_filters(client& c) {
 }
 
 void filters_worker::start(instant) {
+  running_ = true;
   for (auto& each : publishers_)
     loop_->queue(*each.connection);
 }
@@ -52,12 +54,11 @@ std::uint32_t filters_worker::pick_leaf(std::uint32_t publisher_number) {
   // A publisher has every n-th leaf for itself.
   const auto count = static_cast<std::uint32_t>(publishers_.size());
   const auto own = (topics_.leaves() - publisher_number + count - 1) / count;
-  return static_cast<std::uint32_t>(random_()) % own * count
-         + publisher_number;
+  return static_cast<std::uint32_t>(random_()) % own * count + publisher_number;
 }
 
 void filters_worker::fill(client& c) {
-  if (c.publishes != client::none && !c.blocked && !stopped_)
+  if (c.publishes != client::none && !c.blocked && running_)
     publish(publishers_[c.publishes], c);
 }
 

@@ -21,7 +21,7 @@ protected:
   std::vector<std::string> next_filters(client& c) override;
   void start(instant at) override;
   instant advance(instant) override { return instant::max(); }
-  void stop(instant) override { stopped_ = true; }
+  void stop(instant) override { running_ = false; }
   void write_off() override;
   void delivered(client& c, const arrival& message) override;
   void fill(client& c) override;
@@ -49,7 +49,7 @@ private:
   std::vector<std::uint32_t> next_at_owner_;
   std::minstd_rand random_{20'230'517};
   std::vector<std::uint8_t> filling_;
-  bool stopped_ = false;
+  bool running_ = false;
 };
 
 } // namespace troupe::bench

@@ -27,8 +27,8 @@ std::uint64_t histogram::upper_end(std::size_t index) {
 }
 
 double histogram::quantile_us(double share) const {
-  const auto wanted = static_cast<std::uint64_t>(
-    std::ceil(share * static_cast<double>(total_)));
+  const auto wanted =
+    static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total_)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     seen += counts_[i];

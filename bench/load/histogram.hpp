@@ -38,8 +38,8 @@ private:
   static constexpr unsigned linear_bits = 7;
   static constexpr std::uint64_t linear = 1U << linear_bits;
   static constexpr unsigned largest_exponent = 44; ///< almost five hours
-  static constexpr std::size_t bucket_count
-    = (largest_exponent - linear_bits + 1) * linear;
+  static constexpr std::size_t bucket_count =
+    (largest_exponent - linear_bits + 1) * linear;
 
   static std::size_t bucket_of(std::uint64_t x) {
     if (x < linear)

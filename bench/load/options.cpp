@@ -4,10 +4,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include <unistd.h>
-
 #include <iostream>
 #include <map>
+#include <unistd.h>
 
 namespace troupe::bench {
 
@@ -46,8 +45,9 @@ void add_common(CLI::App& app, options& o) {
     ->default_str("3.1.1");
   app.add_option("--username", o.user, "User name for CONNECT");
   app.add_option("--password", o.password, "Password for CONNECT");
-  app.add_option("--client-prefix", o.client_prefix,
-                 "Beginning of the client identifiers")
+  app
+    .add_option("--client-prefix", o.client_prefix,
+                "Beginning of the client identifiers")
     ->default_str("troupe-bench-PID");
   app.add_option("--topic-prefix", o.topic_prefix,
                  "Put before each topic, for example \"bench/\"");
@@ -59,8 +59,9 @@ void add_common(CLI::App& app, options& o) {
             "Connections in the making at once, per thread");
   add_seconds(app, "--timeout", o.timeout,
               "Give up when the set-up stands still for so many seconds");
-  app.add_option("--pid", o.pid,
-                 "Process id of the broker: measure its CPU and memory")
+  app
+    .add_option("--pid", o.pid,
+                "Process id of the broker: measure its CPU and memory")
     ->check(CLI::Range(1, 1 << 30));
   app.add_flag("--json", o.json, "Print one JSON object, not a table");
   app.add_flag("--progress", o.progress,
@@ -92,23 +93,26 @@ void add_qos(CLI::App& app, options& o) {
   app.add_option("--qos", o.qos, "Quality of Service, both ways")
     ->check(CLI::Range(0, 2))
     ->capture_default_str();
-  app.add_option("--inflight", o.inflight,
-                 "QoS 1 and 2: unacknowledged messages per publisher")
+  app
+    .add_option("--inflight", o.inflight,
+                "QoS 1 and 2: unacknowledged messages per publisher")
     ->check(CLI::Range(1U, 30'000U))
     ->capture_default_str();
 }
 
 void add_outstanding(CLI::App& app, options& o) {
-  app.add_option("--outstanding", o.outstanding,
-                 "Messages per publisher that are sent but not yet received")
+  app
+    .add_option("--outstanding", o.outstanding,
+                "Messages per publisher that are sent but not yet received")
     ->check(CLI::Range(1U, 1'000'000U))
     ->capture_default_str();
 }
 
 void add_rate(CLI::App& app, options& o) {
-  app.add_option("--rate", o.rate,
-                 "Messages per second in total, paced whatever the broker "
-                 "does (an open loop); 0 is a closed loop")
+  app
+    .add_option("--rate", o.rate,
+                "Messages per second in total, paced whatever the broker "
+                "does (an open loop); 0 is a closed loop")
     ->check(CLI::NonNegativeNumber)
     ->capture_default_str();
 }
@@ -143,8 +147,9 @@ void add_fan_in(CLI::App& app, options& o) {
   o.publishers = 1000;
   o.qos = 1;
   o.outstanding = 1;
-  auto* at = add_mode(app, o, mode::fan_in,
-                      "N publishers of different topics, one subscriber of all");
+  auto* at =
+    add_mode(app, o, mode::fan_in,
+             "N publishers of different topics, one subscriber of all");
   add_count(*at, "-n,--publishers", o.publishers, "Publishers");
   add_load(*at, o);
   add_qos(*at, o);
@@ -180,8 +185,8 @@ void add_shared(CLI::App& app, options& o) {
 
 void add_connect(CLI::App& app, options& o) {
   o.connections = 20'000;
-  auto* at = add_mode(app, o, mode::connect,
-                      "CONNECT, CONNACK and DISCONNECT, N times");
+  auto* at =
+    add_mode(app, o, mode::connect, "CONNECT, CONNACK and DISCONNECT, N times");
   add_count(*at, "-n,--connections", o.connections, "Connections in total");
   add_count(*at, "--concurrency", o.concurrency,
             "Connections at once, over all threads");
@@ -209,8 +214,9 @@ void add_filters(CLI::App& app, options& o) {
   o.subscribers = 1000;
   o.publishers = 10;
   o.settle = seconds_f{1};
-  auto* at = add_mode(app, o, mode::filters,
-                      "Many filters: 90 % exact, 9 % with \"+\", 1 % with \"#\"");
+  auto* at =
+    add_mode(app, o, mode::filters,
+             "Many filters: 90 % exact, 9 % with \"+\", 1 % with \"#\"");
   add_count(*at, "-n,--filters", o.filters, "Filters over all clients");
   at->add_option("--clients", o.subscribers, "Clients that share the filters")
     ->check(CLI::Range(8U, 100'000U))
@@ -229,7 +235,8 @@ void check(const options& o) {
   if (o.threads > 1 && o.what == mode::pairs && o.threads > o.connections)
     throw CLI::ValidationError{"--threads", "more threads than pairs"};
   if (o.own_file_tables && o.threads == 1)
-    throw CLI::ValidationError{"--own-file-tables", "needs --threads 2 or more"};
+    throw CLI::ValidationError{"--own-file-tables",
+                               "needs --threads 2 or more"};
   if (!o.password.empty() && o.user.empty()
       && o.version == protocol_version::mqtt_3_1_1)
     throw CLI::ValidationError{"--password", "needs --username in MQTT 3.1.1"};
@@ -239,20 +246,28 @@ void check(const options& o) {
       && o.duration.count() <= 0)
     throw CLI::ValidationError{"--duration", "must be above 0"};
   if (o.connections < 2 && o.what == mode::idle && o.rate > 0)
-    throw CLI::ValidationError{"--connections", "must be 2 or more with --rate"};
+    throw CLI::ValidationError{"--connections",
+                               "must be 2 or more with --rate"};
 }
 
 } // namespace
 
 const char* to_string(mode what) {
   switch (what) {
-    case mode::pairs: return "pairs";
-    case mode::fan_in: return "fan-in";
-    case mode::fan_out: return "fan-out";
-    case mode::shared: return "shared";
-    case mode::connect: return "connect";
-    case mode::idle: return "idle";
-    case mode::filters: return "filters";
+  case mode::pairs:
+    return "pairs";
+  case mode::fan_in:
+    return "fan-in";
+  case mode::fan_out:
+    return "fan-out";
+  case mode::shared:
+    return "shared";
+  case mode::connect:
+    return "connect";
+  case mode::idle:
+    return "idle";
+  case mode::filters:
+    return "filters";
   }
   return "?";
 }

@@ -28,8 +28,8 @@ struct options {
   protocol_version version = protocol_version::mqtt_3_1_1;
   std::string user;
   std::string password;
-  std::string client_prefix; ///< of the client identifiers
-  std::string topic_prefix;  ///< before every topic and filter
+  std::string client_prefix;    ///< of the client identifiers
+  std::string topic_prefix;     ///< before every topic and filter
   std::uint16_t keep_alive = 0; ///< seconds, 0 is off
   std::string source;           ///< local addresses
   unsigned connecting = 100;    ///< connections in the making per thread
@@ -58,7 +58,7 @@ struct options {
   seconds_f duration{10};
   seconds_f warmup{2};
   seconds_f drain{5};
-  seconds_f hold{0};  ///< idle: how long to do nothing
+  seconds_f hold{0};   ///< idle: how long to do nothing
   seconds_f settle{0}; ///< between the set-up and the reading of memory
 };
 

@@ -2,11 +2,10 @@
 
 #include "bench/load/socket.hpp"
 
-#include <unistd.h>
-
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <unistd.h>
 
 namespace troupe::bench {
 

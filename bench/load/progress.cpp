@@ -1,15 +1,15 @@
 #include "bench/load/progress.hpp"
 
-#include <unistd.h>
-
 #include <cstdio>
+#include <unistd.h>
 
 namespace troupe::bench {
 
 using namespace std::chrono_literals;
 
 progress::progress(const options& o, run_control& control)
-  : options_(o), control_(control) {
+  : options_(o),
+    control_(control) {
   if (o.progress || (::isatty(STDERR_FILENO) != 0 && !o.json))
     thread_ = std::jthread{[this](const std::stop_token& stop) { show(stop); }};
 }
@@ -46,8 +46,7 @@ void progress::print(seconds_f passed) {
     published += each.published.load(std::memory_order_relaxed);
     delivered += each.delivered.load(std::memory_order_relaxed);
   }
-  const auto rate
-    = static_cast<double>(delivered - before_) / passed.count();
+  const auto rate = static_cast<double>(delivered - before_) / passed.count();
   before_ = delivered;
   std::fprintf(stderr,
                "\r%s: %llu clients, %llu published, %llu delivered, %.0f/s   ",

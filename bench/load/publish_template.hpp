@@ -50,8 +50,8 @@ void append_publish(out_buffer& out, protocol_version version,
   // Remaining Length comes first and depends on the topic: write that behind
   // the room for the longest header, then move it up.
   constexpr std::size_t header_max = 1 + 4 + 2;
-  const std::size_t room
-    = header_max + topic_max + 1 + payload_min + filling.size();
+  const std::size_t room =
+    header_max + topic_max + 1 + payload_min + filling.size();
   auto* const begin = out.extend(room);
   auto* const text = begin + header_max;
   const std::size_t topic = write_topic(reinterpret_cast<char*>(text));

@@ -88,18 +88,18 @@ figures derive(const options& o, const outcome& found) {
   };
   const auto& memory = found.memory;
   if (o.what == mode::idle)
-    out.bytes_per_unit
-      = ratio(grown(memory.before, memory.subscribed), o.connections);
+    out.bytes_per_unit =
+      ratio(grown(memory.before, memory.subscribed), o.connections);
   if (o.what == mode::filters)
-    out.bytes_per_unit
-      = ratio(grown(memory.connected, memory.subscribed), o.filters);
+    out.bytes_per_unit =
+      ratio(grown(memory.connected, memory.subscribed), o.filters);
   return out;
 }
 
 void add_options(json_writer& json, const options& o) {
   json.add("mode", std::string{to_string(o.what)});
-  json.add("mqtt",
-           std::string{o.version == protocol_version::mqtt_5_0 ? "5" : "3.1.1"});
+  json.add("mqtt", std::string{
+                     o.version == protocol_version::mqtt_5_0 ? "5" : "3.1.1"});
   json.open("options");
   json.add("threads", std::uint64_t{o.threads});
   if (o.what == mode::pairs || o.what == mode::connect || o.what == mode::idle)
@@ -259,10 +259,10 @@ std::string to_table(const options& o, const outcome& found) {
   if (found.window.delivered > 0) {
     out.row("generator CPU", "%.0f ns per %s, %.2f cores", derived.own_ns,
             connects ? "connection" : "delivery", derived.own_cores);
-    out.row("generator batches", "%.1f deliveries per read, %.1f per write",
-            ratio(derived.deliveries, static_cast<double>(found.window.reads)),
-            ratio(derived.deliveries,
-                  static_cast<double>(found.window.writes)));
+    out.row(
+      "generator batches", "%.1f deliveries per read, %.1f per write",
+      ratio(derived.deliveries, static_cast<double>(found.window.reads)),
+      ratio(derived.deliveries, static_cast<double>(found.window.writes)));
   }
   out.latency("latency", found.latency);
   out.latency("late to send", found.lag);

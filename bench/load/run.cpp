@@ -5,10 +5,9 @@
 #include "bench/load/progress.hpp"
 #include "bench/load/stream_worker.hpp"
 
+#include <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include <csignal>
 #include <thread>
 
 namespace troupe::bench {

@@ -23,7 +23,8 @@ struct alignas(64) live_counts {
 class run_control {
 public:
   run_control(const options& o, const process_probe& watched)
-    : live(o.threads), broker(watched),
+    : live(o.threads),
+      broker(watched),
       gate_(static_cast<std::ptrdiff_t>(o.threads) + 1) {}
 
   /// Waits until every thread has come here.

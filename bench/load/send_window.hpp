@@ -12,7 +12,8 @@ namespace troupe::bench {
 class send_window {
 public:
   explicit send_window(unsigned limit = 0)
-    : limit_(limit), cells_(std::bit_ceil(2U * limit + 2U)) {}
+    : limit_(limit),
+      cells_(std::bit_ceil(2U * limit + 2U)) {}
 
   bool can_open() const { return open_ < limit_ && cell(next_) == 0; }
   bool empty() const { return open_ == 0; }
@@ -28,7 +29,8 @@ public:
     const auto id = next_;
     cell(id) = id;
     ++open_;
-    next_ = id == 65'535 ? std::uint16_t{1} : static_cast<std::uint16_t>(id + 1);
+    next_ =
+      id == 65'535 ? std::uint16_t{1} : static_cast<std::uint16_t>(id + 1);
     return id;
   }
 

@@ -1,14 +1,13 @@
 #include "bench/load/socket.hpp"
 
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <sstream>
+#include <unistd.h>
 
 namespace troupe::bench {
 
@@ -49,8 +48,7 @@ void append_range(std::vector<address>& to, const std::string& range) {
   in_addr last{};
   if (parse_ipv4(range.substr(0, dash), first)) {
     last = first;
-    if (dash == std::string::npos
-        || parse_ipv4(range.substr(dash + 1), last)) {
+    if (dash == std::string::npos || parse_ipv4(range.substr(dash + 1), last)) {
       for (auto i = ntohl(first.s_addr); i <= ntohl(last.s_addr); ++i)
         to.push_back(from_ipv4(i));
       return;
@@ -73,8 +71,8 @@ address resolve(const std::string& host, unsigned port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const auto error
-    = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+  const auto error =
+    ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   if (error != 0)
     throw run_error{"cannot resolve " + host + ": " + ::gai_strerror(error)};
   address out;

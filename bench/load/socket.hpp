@@ -1,10 +1,9 @@
 #pragma once
 // Opening non-blocking TCP sockets.
 
-#include <sys/socket.h>
-
 #include <stdexcept>
 #include <string>
+#include <sys/socket.h>
 #include <vector>
 
 namespace troupe::bench {

@@ -22,37 +22,45 @@ audience audience_of(mode what) {
 
 stream_worker::stream_worker(const options& o, run_control& control,
                              unsigned number)
-  : worker(o, control, number), audience_(audience_of(o.what)) {}
+  : worker(o, control, number),
+    audience_(audience_of(o.what)) {}
 
 std::string stream_worker::topic(std::uint32_t stream_number) const {
   const auto text = std::to_string(slice_.first + stream_number);
   switch (options_.what) {
-    case mode::fan_in: return options_.topic_prefix + "in/" + text;
-    case mode::fan_out: return options_.topic_prefix + "out";
-    case mode::shared: return options_.topic_prefix + "shared/" + text;
-    case mode::idle: return options_.topic_prefix + "idle/" + text;
-    default: return options_.topic_prefix + "pair/" + text;
+  case mode::fan_in:
+    return options_.topic_prefix + "in/" + text;
+  case mode::fan_out:
+    return options_.topic_prefix + "out";
+  case mode::shared:
+    return options_.topic_prefix + "shared/" + text;
+  case mode::idle:
+    return options_.topic_prefix + "idle/" + text;
+  default:
+    return options_.topic_prefix + "pair/" + text;
   }
 }
 
 std::string stream_worker::filter(std::uint32_t receiver) const {
   switch (options_.what) {
-    case mode::fan_in: return options_.topic_prefix + "in/+";
-    case mode::shared: return "$share/g/" + options_.topic_prefix + "shared/+";
-    default: return topic(receiver);
+  case mode::fan_in:
+    return options_.topic_prefix + "in/+";
+  case mode::shared:
+    return "$share/g/" + options_.topic_prefix + "shared/+";
+  default:
+    return topic(receiver);
   }
 }
 
 void stream_worker::prepare() {
   const auto& o = options_;
   const bool by_topic = o.what == mode::pairs || o.what == mode::idle;
-  slice_ = slice_of(by_topic ? o.connections : o.publishers, number_,
-                    o.threads);
+  slice_ =
+    slice_of(by_topic ? o.connections : o.publishers, number_, o.threads);
   receivers_ = by_topic ? slice_.count : o.subscribers;
   streams_.resize(slice_.count);
-  checks_.resize(audience_ == audience::one
-                   ? streams_.size()
-                   : streams_.size() * receivers_);
+  checks_.resize(audience_ == audience::one ? streams_.size()
+                                            : streams_.size() * receivers_);
   prepare_clients(receivers_, o.what == mode::idle);
 }
 
@@ -62,8 +70,8 @@ void stream_worker::prepare_clients(std::uint32_t receivers,
     add_client().receives = i;
   for (std::uint32_t i = 0; i < streams_.size(); ++i) {
     // An idle client publishes to the one half way round.
-    const auto other = static_cast<std::uint32_t>(
-      (i + streams_.size() / 2) % streams_.size());
+    const auto other =
+      static_cast<std::uint32_t>((i + streams_.size() / 2) % streams_.size());
     auto& c = one_for_both ? clients_[other] : add_client();
     auto& to = streams_[i];
     c.publishes = i;
@@ -94,6 +102,7 @@ bool stream_worker::loads() const {
 
 void stream_worker::start(instant at) {
   started_ = at;
+  running_ = true;
   if (options_.rate > 0) {
     // Each worker has its share of the streams and so of the rate.
     const auto all = options_.what == mode::pairs || options_.what == mode::idle
@@ -126,7 +135,7 @@ instant stream_worker::advance(instant now) {
 
 void stream_worker::stop(instant at) {
   advance(at - nanoseconds{1}); // what is late is still to be sent
-  stopped_ = true;
+  running_ = false;
 }
 
 void stream_worker::write_off() {
@@ -139,11 +148,10 @@ void stream_worker::write_off() {
 
 bool stream_worker::settled() const {
   return worker::settled()
-         && std::all_of(streams_.begin(), streams_.end(),
-                        [](const stream& each) {
-                          return each.published >= each.due
-                                 || each.publisher->fd < 0;
-                        });
+         && std::all_of(
+           streams_.begin(), streams_.end(), [](const stream& each) {
+             return each.published >= each.due || each.publisher->fd < 0;
+           });
 }
 
 unsigned stream_worker::wanted(const stream& from) const {
@@ -151,11 +159,11 @@ unsigned stream_worker::wanted(const stream& from) const {
     return from.publisher->out.view().size() < backlog_max
              ? from.due - from.published
              : 0;
-  if (stopped_)
+  if (!running_)
     return 0;
   // After a stall, `settled` may run ahead: what was given up came after all.
-  const auto outstanding
-    = from.published - std::min(from.settled, from.published);
+  const auto outstanding =
+    from.published - std::min(from.settled, from.published);
   return options_.outstanding - std::min(options_.outstanding, outstanding);
 }
 
@@ -170,9 +178,8 @@ void stream_worker::publish(stream& from, client& c) {
     return;
   const auto now = clock::now();
   const auto local = c.publishes;
-  auto header = payload_header{.stream = slice_.first + local,
-                               .sequence = 0,
-                               .stamp = to_stamp(now)};
+  auto header = payload_header{
+    .stream = slice_.first + local, .sequence = 0, .stamp = to_stamp(now)};
   const auto before = from.published;
   for (; left > 0 && (!c.window || c.window->can_open()); --left) {
     header.sequence = from.published++;
@@ -184,14 +191,14 @@ void stream_worker::publish(stream& from, client& c) {
     if (audience_ == audience::all && interval_ns_ <= 0)
       from.waiting[header.sequence & (from.waiting.size() - 1)] = receivers_;
     if (audience_ == audience::group)
-      from.arrived[header.sequence % group_history / 64]
-        &= ~(std::uint64_t{1} << (header.sequence % 64));
+      from.arrived[header.sequence % group_history / 64] &=
+        ~(std::uint64_t{1} << (header.sequence % 64));
     from.packet.append(c.out, header, c.window ? c.window->open() : 0);
   }
   const auto count = from.published - before;
   count_.published += count;
-  count_.expected
-    += std::uint64_t{count} * (audience_ == audience::all ? receivers_ : 1);
+  count_.expected +=
+    std::uint64_t{count} * (audience_ == audience::all ? receivers_ : 1);
 }
 
 void stream_worker::delivered(client& c, const arrival& message) {
@@ -203,9 +210,12 @@ void stream_worker::delivered(client& c, const arrival& message) {
   }
   auto& from = streams_[local];
   switch (audience_) {
-    case audience::one: return arrived_at_one(c, from, message);
-    case audience::all: return arrived_at_all(c, from, message);
-    case audience::group: return arrived_in_group(c, from, message);
+  case audience::one:
+    return arrived_at_one(c, from, message);
+  case audience::all:
+    return arrived_at_all(c, from, message);
+  case audience::group:
+    return arrived_in_group(c, from, message);
   }
 }
 

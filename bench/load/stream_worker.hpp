@@ -65,8 +65,9 @@ private:
   /// When the message `sequence` of a paced stream is to be sent.
   instant intended(std::uint32_t stream_number, std::uint32_t sequence) const {
     const auto k = std::uint64_t{sequence} * streams_.size() + stream_number;
-    return started_ + nanoseconds{static_cast<std::int64_t>(
-                        static_cast<double>(k) * interval_ns_)};
+    return started_
+           + nanoseconds{
+             static_cast<std::int64_t>(static_cast<double>(k) * interval_ns_)};
   }
 
   const audience audience_;
@@ -75,9 +76,9 @@ private:
   std::vector<stream> streams_;
   /// By stream, for `all` and `group` by receiver and stream.
   std::vector<sequence_check> checks_;
-  bool stopped_ = false;
+  bool running_ = false; ///< a closed loop may publish
   instant started_;
-  double interval_ns_ = 0;       ///< paced: between two messages
+  double interval_ns_ = 0;        ///< paced: between two messages
   std::uint32_t next_stream_ = 0; ///< paced: the next message to fall due
   std::uint32_t next_sequence_ = 0;
 };

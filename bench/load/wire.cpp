@@ -18,29 +18,41 @@ void append_packet(out_buffer& out, std::uint8_t first,
 std::size_t property_size(std::uint8_t id, bytes_view value) {
   std::size_t size = 0;
   switch (id) {
-    case 0x01: case 0x17: case 0x19: case 0x24: case 0x25: case 0x28:
-    case 0x29: case 0x2A: // Byte
-      size = 1;
-      break;
-    case 0x13: case 0x21: case 0x22: case 0x23: // Two Byte Integer
-      size = 2;
-      break;
-    case 0x02: case 0x11: case 0x18: case 0x27: // Four Byte Integer
-      size = 4;
-      break;
-    case 0x26: { // User Property: a pair of strings
-      if (value.size() < 2)
-        return 0;
-      size = 2U + load_u16(value.data());
-      if (value.size() < size + 2)
-        return 0;
-      size += 2U + load_u16(value.data() + size);
-      break;
-    }
-    default: // a string or binary data
-      if (value.size() < 2)
-        return 0;
-      size = 2U + load_u16(value.data());
+  case 0x01:
+  case 0x17:
+  case 0x19:
+  case 0x24:
+  case 0x25:
+  case 0x28:
+  case 0x29:
+  case 0x2A: // Byte
+    size = 1;
+    break;
+  case 0x13:
+  case 0x21:
+  case 0x22:
+  case 0x23: // Two Byte Integer
+    size = 2;
+    break;
+  case 0x02:
+  case 0x11:
+  case 0x18:
+  case 0x27: // Four Byte Integer
+    size = 4;
+    break;
+  case 0x26: { // User Property: a pair of strings
+    if (value.size() < 2)
+      return 0;
+    size = 2U + load_u16(value.data());
+    if (value.size() < size + 2)
+      return 0;
+    size += 2U + load_u16(value.data() + size);
+    break;
+  }
+  default: // a string or binary data
+    if (value.size() < 2)
+      return 0;
+    size = 2U + load_u16(value.data());
   }
   return size <= value.size() ? size : 0;
 }
@@ -145,8 +157,7 @@ bytes_view suback_reasons(bytes_view body, protocol_version version) {
   auto rest = body.subspan(2);
   if (version != protocol_version::mqtt_5_0)
     return rest;
-  const auto length
-    = load_variable_int(rest.data(), rest.data() + rest.size());
+  const auto length = load_variable_int(rest.data(), rest.data() + rest.size());
   if (length.size == 0 || rest.size() < length.size + length.value)
     return {};
   return rest.subspan(length.size + length.value);

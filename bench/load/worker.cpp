@@ -1,10 +1,9 @@
 #include "bench/load/worker.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sched.h>
 
 namespace troupe::bench {
 
@@ -22,15 +21,29 @@ constexpr auto turn_max = 100ms;
 
 const char* connack_text(std::uint8_t reason) {
   switch (reason) {
-    case 0x01: case 0x84: return "unacceptable protocol version";
-    case 0x02: case 0x85: return "client identifier rejected";
-    case 0x03: case 0x88: return "server unavailable";
-    case 0x04: case 0x86: return "bad user name or password";
-    case 0x05: case 0x87: return "not authorized";
-    case 0x97: return "quota exceeded";
-    case 0x9F: return "connection rate exceeded";
-    case 0xFF: return "malformed CONNACK";
-    default: return "see the standard";
+  case 0x01:
+  case 0x84:
+    return "unacceptable protocol version";
+  case 0x02:
+  case 0x85:
+    return "client identifier rejected";
+  case 0x03:
+  case 0x88:
+    return "server unavailable";
+  case 0x04:
+  case 0x86:
+    return "bad user name or password";
+  case 0x05:
+  case 0x87:
+    return "not authorized";
+  case 0x97:
+    return "quota exceeded";
+  case 0x9F:
+    return "connection rate exceeded";
+  case 0xFF:
+    return "malformed CONNACK";
+  default:
+    return "see the standard";
   }
 }
 
@@ -44,7 +57,9 @@ slice slice_of(std::uint32_t total, unsigned thread, unsigned threads) {
 }
 
 worker::worker(const options& o, run_control& control, unsigned number)
-  : options_(o), control_(control), number_(number),
+  : options_(o),
+    control_(control),
+    number_(number),
     sources_(parse_sources(o.source)) {}
 
 void worker::run() {
@@ -89,8 +104,8 @@ std::string worker::client_id(const client& c) const {
 }
 
 void worker::open(client& c) {
-  const auto* source
-    = sources_.empty() ? nullptr : &sources_[opened_ % sources_.size()];
+  const auto* source =
+    sources_.empty() ? nullptr : &sources_[opened_ % sources_.size()];
   ++opened_;
   loop_->open(c, source);
 }
