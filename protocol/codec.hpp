@@ -152,8 +152,8 @@ void encode_publish(byte_buffer& out, const publish_packet& packet,
 struct subscribe_options_list {
   std::uint16_t packet_identifier = 0;
   std::uint32_t subscription_identifier = 0;
-  user_properties_view user_properties;
-  std::span<const subscription_request> filters;
+  user_properties_view user_properties{};
+  std::span<const subscription_request> filters{};
 };
 void encode_subscribe(byte_buffer& out, const subscribe_options_list& packet,
                       protocol_version version);

@@ -15,8 +15,8 @@ class message_ptr;
 
 /// What a `message` is made from; everything is borrowed and copied once.
 struct message_options {
-  std::string_view topic;
-  bytes_view payload;
+  std::string_view topic{};
+  bytes_view payload{};
   /// Application properties as encoded on the wire and already validated, in
   /// order, in up to three runs: Payload Format Indicator, Content Type,
   /// Response Topic, Correlation Data, User Property (MQTT 5.0 3.3.2.3).
@@ -24,7 +24,7 @@ struct message_options {
   protocol::qos qos = qos::at_most_once;
   bool retain = false;
   /// Seconds (3.3.2.3.3); absent: never expires.
-  std::optional<std::uint32_t> message_expiry_interval;
+  std::optional<std::uint32_t> message_expiry_interval{};
   time_point received_at{};
   /// Hash of the publisher's Client Identifier, for No Local; 0: nobody.
   std::uint64_t publisher = 0;

@@ -35,7 +35,7 @@ struct subscription_filter {
   kind what = kind::plain;
   std::string_view
     share_name; ///< `$share/{share_name}/…`; `$queue/…`: "$queue"
-  std::string_view filter; ///< what topics are matched against
+  std::string_view filter{}; ///< what topics are matched against
 };
 
 /// Takes `$share/{name}/{filter}`, `$queue/{filter}` and `$exclusive/{filter}`
@@ -47,7 +47,7 @@ parse_subscription_filter(std::string_view text) noexcept;
 /// `$delayed/{seconds}/{topic}`, EMQX's form.
 struct delayed_topic {
   std::uint32_t delay_seconds = 0;
-  std::string_view topic;
+  std::string_view topic{};
 };
 
 /// @returns std::nullopt if `topic` does not start with `$delayed/`.
