@@ -29,7 +29,11 @@ void expect_violation(version v, std::string_view request,
   BOOST_TEST_CONTEXT("after " << hex(request)) {
     auto c = connected(v);
     c.send(request);
-    BOOST_CHECK_NO_THROW(c.expect_disconnect(codes));
+    try {
+      c.expect_disconnect(codes);
+    } catch (const std::exception& e) {
+      BOOST_ERROR(e.what()); // and on to the next one
+    }
   }
 }
 
