@@ -77,12 +77,14 @@ outcome run(const options& o) {
   const process_probe broker{o.pid};
   run_control control{o, broker};
   std::vector<std::unique_ptr<worker>> workers;
+  workers.reserve(o.threads);
   for (unsigned i = 0; i < o.threads; ++i)
     workers.push_back(make_worker(o, control, i));
   memory_steps memory;
   {
     const progress shown{o, control};
     std::vector<std::jthread> threads;
+    threads.reserve(workers.size());
     for (auto& each : workers)
       threads.emplace_back([&each] {
         ::prctl(PR_SET_TIMERSLACK, 1UL); // paced messages leave on time
