@@ -42,16 +42,23 @@ std::string nearest(std::string_view written,
                     const std::vector<std::string>& names) {
   if (written.empty() || written.size() > longest)
     return {};
+  constexpr std::size_t far = longest;
+  // The distance if the names are near; most pairs differ in length already.
+  const auto near = [](std::string_view a, std::string_view b) {
+    const auto allowed = std::max<std::size_t>(2, b.size() / 4);
+    const auto differ =
+      std::max(a.size(), b.size()) - std::min(a.size(), b.size());
+    const auto edits = differ > allowed ? far : edit_distance(a, b);
+    return edits > allowed ? far : edits;
+  };
   const std::string* best = nullptr;
-  std::array<std::size_t, 2> least{};
+  std::array<std::size_t, 2> least{far, far};
   for (const auto& name : names) {
-    const auto whole = edit_distance(written, name);
-    const auto part = edit_distance(last_part(written), last_part(name));
+    const auto whole = near(written, name);
+    const auto part = near(last_part(written), last_part(name));
     // A wrong section counts as one mistake; among equals the whole decides.
     const std::array score{std::min(whole, part + 1), whole};
-    const auto allowed = std::max<std::size_t>(
-      2, (whole <= part + 1 ? name.size() : last_part(name).size()) / 4);
-    if (score[0] <= allowed && (!best || score < least)) {
+    if (score[0] < far && score < least) {
       best = &name;
       least = score;
     }

@@ -43,6 +43,17 @@ inline std::vector<std::string> problems_of(const sources& from) {
   return lines;
 }
 
+/// All problems, each as two lines: where and key, then the text.
+inline std::string report_of(const sources& from) {
+  std::string text;
+  const auto result = load(from);
+  if (const auto* const problems = std::get_if<1>(&result))
+    for (const auto& p : *problems)
+      text +=
+        p.where + (p.key.empty() ? "" : ": ") + p.key + "\n  " + p.text + "\n";
+  return text;
+}
+
 /// The only problem of the sources.
 inline std::string problem_of(const sources& from) {
   const auto lines = problems_of(from);
