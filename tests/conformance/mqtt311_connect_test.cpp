@@ -209,10 +209,9 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_1_2_7_keeps_retained_beyond_the_session) {
 
 BOOST_AUTO_TEST_CASE(mqtt311_3_1_2_11_refuses_will_fields_without_will) {
   // The fields of a will behind the client identifier, Will Flag 0.
-  expect_bad_connect(
-    v, connect(v, {.client_id = unique("c"),
-                   .will = will_options{.topic = "will/topic"},
-                   .flags = 0x02}));
+  expect_bad_connect(v, connect(v, {.client_id = unique("c"),
+                                    .will = will_options{.topic = "will/topic"},
+                                    .flags = 0x02}));
   // Will QoS and Will Retain without Will Flag.
   expect_bad_connect(v, connect(v, {.client_id = unique("c"), .flags = 0x2A}));
 }

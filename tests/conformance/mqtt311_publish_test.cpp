@@ -74,10 +74,8 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_3_1_6_sends_the_last_retained_of_each_topic) {
   auto sender = connected(v);
   for (const auto* topic : {"/a", "/b", "/b/c"})
     for (const auto* payload : {"old", "new"})
-      sender.publish({.topic = root + topic,
-                      .payload = payload,
-                      .qos = 1,
-                      .retain = true});
+      sender.publish(
+        {.topic = root + topic, .payload = payload, .qos = 1, .retain = true});
   auto c = connected(v);
   c.subscribe(root + "/#", 1);
   std::set<std::string> seen;
@@ -111,7 +109,8 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_3_1_8_sets_retain_for_a_new_subscription) {
   BOOST_TEST(c.expect_publish().retain());
 }
 
-BOOST_AUTO_TEST_CASE(mqtt311_3_3_1_9_clears_retain_for_a_subscription_there_was) {
+BOOST_AUTO_TEST_CASE(
+  mqtt311_3_3_1_9_clears_retain_for_a_subscription_there_was) {
   const auto topic = unique("t");
   auto c = subscriber(v, topic, 1);
   auto sender = connected(v);
@@ -122,7 +121,8 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_3_1_9_clears_retain_for_a_subscription_there_was)
   }
 }
 
-BOOST_AUTO_TEST_CASE(mqtt311_3_3_5_2_acknowledges_and_drops_what_is_not_allowed) {
+BOOST_AUTO_TEST_CASE(
+  mqtt311_3_3_5_2_acknowledges_and_drops_what_is_not_allowed) {
   // Nobody but the server publishes below $SYS/.
   const auto topic = "$SYS/" + unique("t");
   auto watcher = subscriber(v, topic);

@@ -120,13 +120,14 @@ BOOST_AUTO_TEST_CASE(mqtt311_4_8_0_1_closes_only_the_connection_that_errs) {
   auto other = connected(v);
   for (const auto& bad :
        {framed(0x00, ""), framed(0xF0, ""), raw({0x20, 0x02, 0x00, 0x00}),
-        raw({0xD0, 0x00}), framed(0x90, u16(1) + u8(0)),
-        framed(0xB0, u16(1)), raw({0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})})
+        raw({0xD0, 0x00}), framed(0x90, u16(1) + u8(0)), framed(0xB0, u16(1)),
+        raw({0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F})})
     expect_violation(v, bad, {});
   other.ping();
 }
 
-BOOST_AUTO_TEST_CASE(mqtt311_4_8_0_2_closes_where_a_packet_cannot_be_processed) {
+BOOST_AUTO_TEST_CASE(
+  mqtt311_4_8_0_2_closes_where_a_packet_cannot_be_processed) {
   // It does not fit into what the server sets aside for a packet.
   auto c = connected(v, {}, broker_with({"mqtt.max_packet_size=1KB"}));
   c.send(publish(v, {.topic = "t", .payload = bytes(2000, 'x')}));

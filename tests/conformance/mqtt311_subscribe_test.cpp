@@ -99,8 +99,7 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_14_4_3_drops_the_will_on_disconnect) {
 
 BOOST_AUTO_TEST_CASE(mqtt311_3_8_3_2_refuses_wildcards_where_switched_off) {
   auto c = connected(v, {}, broker_with({"mqtt.wildcard_subscription=false"}));
-  const auto answer
-    = c.subscribe({{"a/+", 0}, {"a/b", 1}, {"#", 2}, {"+", 1}});
+  const auto answer = c.subscribe({{"a/+", 0}, {"a/b", 1}, {"#", 2}, {"+", 1}});
   BOOST_TEST(answer.reasons == (std::vector<unsigned>{0x80, 1, 0x80, 0x80}),
              boost::test_tools::per_element());
 }

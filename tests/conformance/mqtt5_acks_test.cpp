@@ -27,14 +27,14 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_6_1_1_closes_on_wrong_pubrel_flags) {
 BOOST_AUTO_TEST_CASE(mqtt5_3_4_2_1_sends_and_takes_listed_puback_codes_only) {
   const auto topic = unique("t");
   auto c = connected();
-  const auto nobody
-    = c.publish({.topic = topic, .payload = "x", .qos = 1}).reason;
+  const auto nobody =
+    c.publish({.topic = topic, .payload = "x", .qos = 1}).reason;
   BOOST_TEST((nobody == code::no_matching_subscribers || nobody == 0));
   auto watcher = subscriber(v, topic);
   BOOST_TEST(c.publish({.topic = topic, .payload = "x", .qos = 1}).reason
              == code::success);
-  for (const auto listed : {0x00U, 0x10U, 0x80U, 0x83U, 0x87U, 0x90U, 0x91U,
-                            0x97U, 0x99U}) {
+  for (const auto listed :
+       {0x00U, 0x10U, 0x80U, 0x83U, 0x87U, 0x90U, 0x91U, 0x97U, 0x99U}) {
     auto in_flight = with_one_in_flight(1);
     in_flight.first.send(ack(PUBACK, in_flight.second, listed));
     in_flight.first.ping();
@@ -49,8 +49,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_4_2_1_sends_and_takes_listed_puback_codes_only) {
 BOOST_AUTO_TEST_CASE(mqtt5_3_5_2_1_sends_and_takes_listed_pubrec_codes_only) {
   const auto topic = unique("t");
   auto c = connected();
-  const auto nobody
-    = c.publish({.topic = topic, .payload = "x", .qos = 2}).reason;
+  const auto nobody =
+    c.publish({.topic = topic, .payload = "x", .qos = 2}).reason;
   BOOST_TEST((nobody == code::no_matching_subscribers || nobody == 0));
   for (const auto listed : {0x00U, 0x10U}) {
     auto in_flight = with_one_in_flight(2);

@@ -148,13 +148,14 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_7_keeps_the_will_as_it_was_given) {
   scenario::publishes_the_will_as_it_was_given(v);
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic, 1);
-  connected({.will = will_options{
-               .topic = topic,
-               .qos = 1,
-               .properties = prop::payload_format(1) + prop::content_type("ct")
-                             + prop::response_topic("answers")
-                             + prop::correlation_data("key")
-                             + prop::message_expiry(100)}})
+  connected(
+    {.will = will_options{.topic = topic,
+                          .qos = 1,
+                          .properties = prop::payload_format(1)
+                                        + prop::content_type("ct")
+                                        + prop::response_topic("answers")
+                                        + prop::correlation_data("key")
+                                        + prop::message_expiry(100)}})
     .drop();
   const auto will = watcher.receive_message();
   using enum property_id;
@@ -195,10 +196,10 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_19_takes_a_password_without_user_name) {
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_21_times_out_by_the_keep_alive_it_gave) {
-  auto c = connected({.keep_alive = 60},
-                     broker_with({"mqtt.server_keepalive=1"}));
-  BOOST_TEST(
-    c.connack.number(property_id::server_keep_alive).value_or(0) == 1U);
+  auto c =
+    connected({.keep_alive = 60}, broker_with({"mqtt.server_keepalive=1"}));
+  BOOST_TEST(c.connack.number(property_id::server_keep_alive).value_or(0)
+             == 1U);
   BOOST_TEST(!c.anything_within(1300ms));
   c.expect_disconnect({code::keep_alive_timeout}, 1500ms);
 }
@@ -235,18 +236,16 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_24_sends_nothing_over_maximum_packet_size) {
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_25_skips_what_is_too_large_for_one) {
   const auto topic = unique("t");
-  auto small = connected({.properties = prop::maximum_packet_size(150)
-                                        + prop::receive_maximum(1)});
+  auto small = connected(
+    {.properties = prop::maximum_packet_size(150) + prop::receive_maximum(1)});
   small.subscribe(topic, 2);
   auto large = subscriber(v, topic, 2);
   auto sender = connected();
   for (const auto qos : {1U, 2U, 1U})
-    BOOST_TEST(sender
-                 .publish({.topic = topic,
-                           .payload = bytes(300, 'x'),
-                           .qos = qos})
-                 .reason
-               == code::success);
+    BOOST_TEST(
+      sender.publish({.topic = topic, .payload = bytes(300, 'x'), .qos = qos})
+        .reason
+      == code::success);
   sender.publish({.topic = topic, .payload = "after", .qos = 1});
   for (int i = 0; i < 3; ++i)
     BOOST_TEST(large.receive_message().payload.size() == 300U);
@@ -363,8 +362,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_3_7_treats_the_made_identifier_as_given) {
   const auto topic = unique("t");
   client c{v};
   c.connect({.client_id = "", .properties = prop::session_expiry(60)});
-  const auto id
-    = c.connack.text(property_id::assigned_client_identifier).value();
+  const auto id =
+    c.connack.text(property_id::assigned_client_identifier).value();
   c.subscribe(topic, 1);
   c.drop();
   connected().publish({.topic = topic, .payload = "x", .qos = 1});
@@ -394,15 +393,16 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_3_9_drops_the_will_of_who_is_back_in_time) {
   again.ping();
 }
 
-BOOST_AUTO_TEST_CASE(mqtt5_3_1_3_10_keeps_user_properties_of_the_will_in_order) {
+BOOST_AUTO_TEST_CASE(
+  mqtt5_3_1_3_10_keeps_user_properties_of_the_will_in_order) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
-  connected({.will = will_options{.topic = topic,
-                                  .properties = prop::user("b", "2")
-                                                + prop::content_type("x")
-                                                + prop::user("a", "1")
-                                                + prop::user("b", "1")
-                                                + prop::user("b", "2")}})
+  connected(
+    {.will =
+       will_options{.topic = topic,
+                    .properties = prop::user("b", "2") + prop::content_type("x")
+                                  + prop::user("a", "1") + prop::user("b", "1")
+                                  + prop::user("b", "2")}})
     .drop();
   BOOST_TEST(watcher.expect_publish().user_properties()
                == (std::vector<std::string>{"b=2", "a=1", "b=1", "b=2"}),

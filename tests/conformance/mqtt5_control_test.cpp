@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_9_0_3_goes_on_with_all_else_at_quota_zero) {
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_4_13_1_1_closes_on_malformed_packets_and_errors) {
-  const auto double_property
-    = prop::payload_format(1) + prop::payload_format(1);
+  const auto double_property =
+    prop::payload_format(1) + prop::payload_format(1);
   for (const auto& bad :
        {framed(0x00, ""), // packet type 0
         raw({0x20, 0x03, 0x00, 0x00, 0x00}), framed(0x90, u16(1) + u16(0)),
@@ -91,9 +91,9 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_13_2_1_closes_with_a_code_of_an_error) {
   BOOST_TEST(c.expect(DISCONNECT).reason >= 0x80U);
   c.expect_closed();
   client refused{v};
-  refused.send(connect(v, {.client_id = unique("c"),
-                           .properties
-                           = prop::authentication_method("UNKNOWN")}));
+  refused.send(
+    connect(v, {.client_id = unique("c"),
+                .properties = prop::authentication_method("UNKNOWN")}));
   BOOST_TEST(refused.expect(CONNACK).reason >= 0x80U);
   refused.expect_closed();
   auto leaving = connected();

@@ -54,14 +54,17 @@ BOOST_AUTO_TEST_CASE(mqtt5_1_5_5_1_writes_and_asks_for_the_shortest_lengths) {
     sender.publish({.topic = topic, .payload = payload});
     const auto in = c.expect_publish();
     BOOST_TEST(in.body.size() == size);
-    BOOST_TEST(in.whole.size() - size == (size < 128 ? 2U : size < 16'384 ? 3U : 4U));
+    BOOST_TEST(in.whole.size() - size
+               == (size < 128      ? 2U
+                   : size < 16'384 ? 3U
+                                   : 4U));
   }
   for (const auto& bad :
-       {raw({0xC0, 0x80, 0x00}),                         // Remaining Length
-        raw({0xC0, 0x80, 0x80, 0x80, 0x80, 0x00}),       // of five bytes
-        framed(0x30, text("t") + raw({0x80, 0x00})),     // Property Length
-        framed(0x82, u16(1) + variable(3) + raw({0x0B, 0x81, 0x00})
-                       + text("t") + u8(0))})            // an identifier
+       {raw({0xC0, 0x80, 0x00}),                     // Remaining Length
+        raw({0xC0, 0x80, 0x80, 0x80, 0x80, 0x00}),   // of five bytes
+        framed(0x30, text("t") + raw({0x80, 0x00})), // Property Length
+        framed(0x82, u16(1) + variable(3) + raw({0x0B, 0x81, 0x00}) + text("t")
+                       + u8(0))}) // an identifier
     expect_violation(v, bad, {code::malformed});
 }
 

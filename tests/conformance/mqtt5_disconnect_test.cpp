@@ -20,18 +20,17 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_14_1_1_closes_on_wrong_disconnect_flags) {
 BOOST_AUTO_TEST_CASE(mqtt5_3_14_0_1_sends_no_disconnect_before_connack) {
   for (const auto& bad :
        {publish(v, {.topic = "t"}), pingreq(), disconnect(0x81),
-        framed(0xF0, ""), framed(0x00, "x"), raw({0x10, 0xFF, 0xFF, 0xFF, 0xFF}),
-        connect(v, {.client_id = "a\xFF"}),
+        framed(0xF0, ""), framed(0x00, "x"),
+        raw({0x10, 0xFF, 0xFF, 0xFF, 0xFF}), connect(v, {.client_id = "a\xFF"}),
         connect(v, {.client_id = "a", .flags = 0x03}),
         connect(v, {.client_id = "a",
-                    .properties = prop::authentication_method("UNKNOWN")})}) {
+                   .properties = prop::authentication_method("UNKNOWN")})}) {
     client c{v};
     c.send(bad);
     BOOST_TEST_CONTEXT("after " << hex(bad)) {
       c.expect_refused({code::malformed, code::protocol_error,
                         code::client_identifier_not_valid,
-                        code::bad_authentication_method,
-                        code::not_authorized});
+                        code::bad_authentication_method, code::not_authorized});
     }
   }
 }
@@ -43,8 +42,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_14_2_1_takes_codes_that_a_client_may_send_only) {
     c.send(disconnect(listed));
     c.expect_closed();
   }
-  for (const auto other : {0x01U, 0x18U, 0x55U, 0x8BU, 0x8DU, 0x8EU, 0x9AU,
-                           0x9CU, 0xA2U, 0xFFU})
+  for (const auto other :
+       {0x01U, 0x18U, 0x55U, 0x8BU, 0x8DU, 0x8EU, 0x9AU, 0x9CU, 0xA2U, 0xFFU})
     expect_violation(v, disconnect(other),
                      {code::malformed, code::protocol_error});
 }

@@ -69,8 +69,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_6_forwards_what_is_left_of_the_expiry) {
   BOOST_TEST(here.expect_publish().number(message_expiry_interval).value_or(0)
              == 10U);
   std::this_thread::sleep_for(1200ms);
-  const auto queued
-    = lasting_client(v, id).receive_message().number(message_expiry_interval);
+  const auto queued =
+    lasting_client(v, id).receive_message().number(message_expiry_interval);
   BOOST_TEST((queued.value_or(0) == 9 || queued.value_or(0) == 8));
   auto late = connected();
   late.subscribe(topic, 0);
@@ -139,8 +139,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_11_sends_aliases_within_the_clients_maximum) {
 BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_12_takes_every_alias_up_to_its_maximum) {
   const auto root = unique("t");
   auto c = connected();
-  const auto maximum
-    = c.connack.number(topic_alias_maximum).value_or(0);
+  const auto maximum = c.connack.number(topic_alias_maximum).value_or(0);
   BOOST_REQUIRE(maximum > 0);
   c.subscribe(root + "/#", 0);
   for (const auto alias : {1U, (maximum + 1) / 2, maximum}) {
@@ -209,12 +208,11 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_18_keeps_user_properties_in_order) {
   const auto topic = unique("t");
   auto c = subscriber(v, topic);
   // Among other properties, which may come in any place.
-  const auto in
-    = forwarded(c, topic,
-                prop::user("z", "1") + prop::content_type("x")
-                  + prop::user("a", "2") + prop::message_expiry(100)
-                  + prop::user("m", "3") + prop::correlation_data("k")
-                  + prop::user("a", "1"));
+  const auto in = forwarded(
+    c, topic,
+    prop::user("z", "1") + prop::content_type("x") + prop::user("a", "2")
+      + prop::message_expiry(100) + prop::user("m", "3")
+      + prop::correlation_data("k") + prop::user("a", "1"));
   BOOST_TEST(in.user_properties()
                == (std::vector<std::string>{"z=1", "a=2", "m=3", "a=1"}),
              boost::test_tools::per_element());

@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_1_9_sends_retained_on_every_subscribe) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(mqtt5_3_3_1_10_sends_retained_for_a_new_subscription_only) {
+BOOST_AUTO_TEST_CASE(
+  mqtt5_3_3_1_10_sends_retained_for_a_new_subscription_only) {
   const auto topic = unique("t");
   connected().publish(
     {.topic = topic, .payload = "kept", .qos = 1, .retain = true});
@@ -162,8 +163,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_4_4_lists_all_identifiers_in_a_single_copy) {
   auto sender = connected();
   const auto identifiers = [&](const std::string& topic) {
     sender.publish({.topic = topic, .payload = "x", .qos = 1});
-    auto ids
-      = c.receive_message().numbers(property_id::subscription_identifier);
+    auto ids =
+      c.receive_message().numbers(property_id::subscription_identifier);
     while (c.anything_within(watching)) // where the server sends more copies
       for (const auto id :
            c.receive_message().numbers(property_id::subscription_identifier))
@@ -184,28 +185,29 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_4_5_names_in_each_copy_its_own_subscription) {
   connected().publish({.topic = topic, .payload = "x", .qos = 1});
   std::set<std::uint32_t> seen;
   for (int i = 0; i < 2; ++i) {
-    const auto ids
-      = c.receive_message().numbers(property_id::subscription_identifier);
+    const auto ids =
+      c.receive_message().numbers(property_id::subscription_identifier);
     BOOST_TEST(ids.size() == 1U);
     seen.insert(ids.begin(), ids.end());
   }
   BOOST_TEST((seen == std::set<std::uint32_t>{11, 12}));
 }
 
-BOOST_AUTO_TEST_CASE(mqtt5_3_3_4_6_refuses_subscription_identifiers_in_publish) {
+BOOST_AUTO_TEST_CASE(
+  mqtt5_3_3_4_6_refuses_subscription_identifiers_in_publish) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
-  expect_violation(
-    v, publish(v, {.topic = topic,
-                   .properties = prop::subscription_identifier(1)}),
-    {code::protocol_error});
+  expect_violation(v,
+                   publish(v, {.topic = topic,
+                               .properties = prop::subscription_identifier(1)}),
+                   {code::protocol_error});
   watcher.expect_quiet(50ms);
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_3_4_7_closes_on_more_than_its_receive_maximum) {
   auto c = connected({}, broker_with({"mqtt.receive_maximum=5"}));
-  BOOST_TEST(
-    c.connack.number(property_id::receive_maximum).value_or(65'535) == 5U);
+  BOOST_TEST(c.connack.number(property_id::receive_maximum).value_or(65'535)
+             == 5U);
   for (unsigned id = 1; id <= 5; ++id) {
     c.send(publish(v, {.topic = "t", .payload = "x", .qos = 2, .id = id}));
     c.expect(PUBREC);

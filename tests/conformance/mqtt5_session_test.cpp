@@ -119,8 +119,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_3_2_4_answers_qos_1_with_puback) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
   auto c = connected();
-  c.send(
-    publish(v, {.topic = topic, .payload = "x", .qos = 1, .id = 0x0A0B}));
+  c.send(publish(v, {.topic = topic, .payload = "x", .qos = 1, .id = 0x0A0B}));
   const auto in = c.expect(PUBACK);
   BOOST_TEST(in.id == 0x0A0BU);
   BOOST_TEST(in.reason == code::success);
@@ -174,8 +173,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_8_answers_qos_2_with_pubrec) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
   auto c = connected();
-  c.send(
-    publish(v, {.topic = topic, .payload = "x", .qos = 2, .id = 0x0A0B}));
+  c.send(publish(v, {.topic = topic, .payload = "x", .qos = 2, .id = 0x0A0B}));
   const auto in = c.expect(PUBREC);
   BOOST_TEST(in.id == 0x0A0BU);
   BOOST_TEST(in.reason == code::success);
@@ -189,8 +187,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_9_starts_anew_after_a_refusing_pubrec) {
   auto watcher = subscriber(v, topic);
   auto c = connected();
   // Nobody but the server publishes below $SYS/.
-  c.send(publish(
-    v, {.topic = "$SYS/" + topic, .payload = "x", .qos = 2, .id = 9}));
+  c.send(
+    publish(v, {.topic = "$SYS/" + topic, .payload = "x", .qos = 2, .id = 9}));
   const auto refused = c.expect(PUBREC);
   BOOST_TEST(refused.id == 9U);
   BOOST_TEST(refused.reason >= 0x80U);

@@ -130,7 +130,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_8_3_5_refuses_reserved_subscription_options) {
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_9_3_2_sends_only_the_listed_suback_codes) {
   using codes = std::vector<unsigned>;
-  const std::vector<filter> many{{"a", 2},         {"a+", 1},
+  const std::vector<filter> many{{"a", 2},          {"a+", 1},
                                  {"$share/g/a", 1}, {"$share/g", 1},
                                  {"$share/+/a", 1}, {"#", retain_handling_2}};
   constexpr auto invalid = code::topic_filter_invalid;
@@ -139,8 +139,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_9_3_2_sends_only_the_listed_suback_codes) {
                == (codes{2, invalid, 1, invalid, invalid, 0}),
              boost::test_tools::per_element());
   constexpr auto no_share = code::shared_subscriptions_not_supported;
-  auto alone
-    = connected({}, broker_with({"mqtt.shared_subscription=false"}));
+  auto alone = connected({}, broker_with({"mqtt.shared_subscription=false"}));
   BOOST_TEST(
     alone.connack.number(property_id::shared_subscription_available).value_or(1)
     == 0U);
@@ -148,8 +147,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_9_3_2_sends_only_the_listed_suback_codes) {
                == (codes{no_share, 1}),
              boost::test_tools::per_element());
   constexpr auto no_wildcard = code::wildcard_subscriptions_not_supported;
-  auto plain
-    = connected({}, broker_with({"mqtt.wildcard_subscription=false"}));
+  auto plain = connected({}, broker_with({"mqtt.wildcard_subscription=false"}));
   BOOST_TEST(plain.connack.number(property_id::wildcard_subscription_available)
                .value_or(1)
              == 0U);
@@ -162,8 +160,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_11_3_1_sends_unsuback_codes_in_their_order) {
   const auto root = unique("t");
   auto c = connected();
   c.subscribe({{root + "/1", 0}, {root + "/2", 0}, {root + "/3", 0}});
-  const auto answer = c.unsubscribe({root + "/none", root + "/3", root + "/1",
-                                     root + "/none", root + "/2"});
+  const auto answer = c.unsubscribe(
+    {root + "/none", root + "/3", root + "/1", root + "/none", root + "/2"});
   constexpr auto none = code::no_subscription_existed;
   BOOST_TEST(answer.reasons == (std::vector<unsigned>{none, 0, 0, none, 0}),
              boost::test_tools::per_element());

@@ -68,8 +68,8 @@ namespace scenario {
 
 void closes_unless_connect_comes_first(version v) {
   for (const auto& first :
-       {publish(v, {.topic = "a", .payload = "x"}),
-        subscribe(v, 1, {{"a", 0}}), pingreq(), disconnect()})
+       {publish(v, {.topic = "a", .payload = "x"}), subscribe(v, 1, {{"a", 0}}),
+        pingreq(), disconnect()})
     BOOST_TEST_CONTEXT("first packet " << hex(first)) {
       client c{v};
       c.send(first);
@@ -141,8 +141,8 @@ void makes_a_session_where_there_is_none(version v) {
 void publishes_the_will_as_it_was_given(version v) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic, 2);
-  auto c = connected(v, {.will = will_options{
-                           .topic = topic, .payload = "lost", .qos = 2}});
+  auto c = connected(
+    v, {.will = will_options{.topic = topic, .payload = "lost", .qos = 2}});
   watcher.expect_quiet(20ms);
   c.drop();
   const auto will = watcher.receive_message();
@@ -214,8 +214,9 @@ void does_not_retain_a_will_without_will_retain(version v) {
 void retains_a_will_with_will_retain(version v) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
-  connected(v, {.will = will_options{
-                  .topic = topic, .payload = "kept", .retain = true}})
+  connected(
+    v,
+    {.will = will_options{.topic = topic, .payload = "kept", .retain = true}})
     .drop();
   BOOST_TEST(!watcher.expect_publish().retain());
   expect_retained(v, topic, "kept");
@@ -248,8 +249,8 @@ void closes_after_one_and_a_half_keep_alive(version v) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
   auto forever = connected(v, {.keep_alive = 0});
-  auto c = connected(
-    v, {.keep_alive = 1, .will = will_options{.topic = topic}});
+  auto c =
+    connected(v, {.keep_alive = 1, .will = will_options{.topic = topic}});
   const auto start = std::chrono::steady_clock::now();
   BOOST_TEST(!c.anything_within(1300ms)); // still within the time
   c.expect_disconnect({code::keep_alive_timeout}, 2s);
@@ -333,9 +334,9 @@ void refuses_an_ill_formed_will_topic(version v) {
 
 void refuses_an_ill_formed_user_name(version v) {
   for (const auto& bad : ill_formed_strings())
-    expect_bad_connect(v, connect(v, {.client_id = unique("c"),
-                                      .user_name = bad,
-                                      .password = "x"}));
+    expect_bad_connect(
+      v, connect(
+           v, {.client_id = unique("c"), .user_name = bad, .password = "x"}));
 }
 
 void closes_on_a_malformed_connect(version v) {
@@ -353,16 +354,16 @@ void ignores_what_follows_a_refused_connect(version v) {
   const auto topic = unique("t");
   auto watcher = subscriber(v, topic);
   // An unknown authentication method, or no identifier for a lasting session.
-  const auto refused
-    = v == version::mqtt5
-        ? connect(v, {.client_id = unique("c"),
-                      .properties = prop::authentication_method("UNKNOWN")})
-        : connect(v, {.client_id = "", .clean = false});
+  const auto refused =
+    v == version::mqtt5
+      ? connect(v, {.client_id = unique("c"),
+                    .properties = prop::authentication_method("UNKNOWN")})
+      : connect(v, {.client_id = "", .clean = false});
   client c{v};
   c.send(refused + publish(v, {.topic = topic, .payload = "x", .retain = true})
          + pingreq());
-  c.expect_refused({code::bad_authentication_method, code::not_authorized,
-                    0x02});
+  c.expect_refused(
+    {code::bad_authentication_method, code::not_authorized, 0x02});
   watcher.expect_quiet();
   expect_retained(v, topic, std::nullopt);
 }

@@ -92,8 +92,7 @@ void closes_on_wrong_fixed_header_flags(version v) {
        {with_flags(pingreq(), 1), with_flags(ack(PUBACK, 1), 2),
         with_flags(ack(PUBREC, 1), 2), with_flags(ack(PUBCOMP, 1), 2)})
     expect_violation(v, bad, {code::malformed});
-  expect_bad_connect(
-    v, with_flags(connect(v, {.client_id = unique("c")}), 1));
+  expect_bad_connect(v, with_flags(connect(v, {.client_id = unique("c")}), 1));
 }
 
 void sends_no_identifier_with_qos_0(version v) {
@@ -106,12 +105,12 @@ void sends_no_identifier_with_qos_0(version v) {
 }
 
 void closes_on_identifier_0(version v) {
-  expect_violation(v,
-                   publish(v, {.topic = "t", .payload = "x", .qos = 1, .id = 0}),
-                   {code::malformed, code::protocol_error});
-  expect_violation(v,
-                   publish(v, {.topic = "t", .payload = "x", .qos = 2, .id = 0}),
-                   {code::malformed, code::protocol_error});
+  expect_violation(
+    v, publish(v, {.topic = "t", .payload = "x", .qos = 1, .id = 0}),
+    {code::malformed, code::protocol_error});
+  expect_violation(
+    v, publish(v, {.topic = "t", .payload = "x", .qos = 2, .id = 0}),
+    {code::malformed, code::protocol_error});
   expect_violation(v, subscribe(v, 0, {{"t", 0}}),
                    {code::malformed, code::protocol_error});
   expect_violation(v, unsubscribe(v, 0, {"t"}),
@@ -191,8 +190,7 @@ void does_not_pass_on_the_dup_of_the_publisher(version v) {
   auto c = subscriber(v, topic, 2);
   auto sender = connected(v);
   for (const auto qos : {1U, 2U}) {
-    sender.publish(
-      {.topic = topic, .payload = "x", .qos = qos, .dup = true});
+    sender.publish({.topic = topic, .payload = "x", .qos = qos, .dup = true});
     const auto in = c.receive_message();
     BOOST_TEST(in.qos() == qos);
     BOOST_TEST(!in.dup());
@@ -263,7 +261,10 @@ void begins_the_publish_with_a_well_formed_topic(version v) {
   c.publish({.topic = topic, .payload = "x", .qos = 1});
   const auto in = c.expect_publish();
   BOOST_TEST(hex(in.body.substr(0, topic.size() + 2)) == hex(text(topic)));
-  expect_violation(v, publish(v, {.topic = "a\xFF" "b", .payload = "x"}),
+  expect_violation(v,
+                   publish(v, {.topic = "a\xFF"
+                                        "b",
+                               .payload = "x"}),
                    {code::malformed, code::topic_name_invalid});
   expect_violation(v, framed(0x30, u16(9) + "shorter"), {code::malformed});
 }
@@ -295,8 +296,8 @@ void delivers_only_what_a_filter_matches(version v) {
     BOOST_TEST(in.payload == "match");
     seen.insert(in.topic.substr(root.size()));
   }
-  BOOST_TEST((seen
-              == std::multiset<std::string>{matching.begin(), matching.end()}));
+  BOOST_TEST(
+    (seen == std::multiset<std::string>{matching.begin(), matching.end()}));
   c.expect_quiet();
 }
 

@@ -48,7 +48,7 @@ void understands_packets_however_the_transport_splits_them(version v) {
     auto in = c.receive();
     if (in.type == PINGRESP)
       in = c.receive();
-    BOOST_TEST(in.payload == std::to_string(i));
+    BOOST_REQUIRE_EQUAL(in.payload, std::to_string(i));
   }
 }
 
@@ -231,8 +231,7 @@ void takes_an_identifier_as_a_new_message_after_pubcomp(version v) {
   auto c = subscriber(v, topic, 2);
   auto sender = connected(v);
   for (const auto* payload : {"first", "second"}) {
-    sender.publish(
-      {.topic = topic, .payload = payload, .qos = 2, .id = 42});
+    sender.publish({.topic = topic, .payload = payload, .qos = 2, .id = 42});
     BOOST_TEST(c.receive_message().payload == payload);
   }
 }
@@ -297,7 +296,7 @@ void keeps_the_order_of_publishing(version v) {
     for (unsigned i = 0; i < (qos == 2 ? 80U : 0U); ++i)
       sender.send(ack(PUBREL, sender.expect(PUBREC).id));
     for (unsigned i = 0; i < 80; ++i)
-      BOOST_TEST(c.receive_message().payload == std::to_string(i));
+      BOOST_REQUIRE_EQUAL(c.receive_message().payload, std::to_string(i));
   }
 }
 
@@ -315,7 +314,7 @@ void keeps_every_topic_in_order_by_default(version v) {
   std::map<std::string, int> next;
   for (unsigned i = 0; i < 200; ++i) {
     const auto in = c.receive_message();
-    BOOST_TEST(in.payload == std::to_string(next[in.topic]++));
+    BOOST_REQUIRE_EQUAL(in.payload, std::to_string(next[in.topic]++));
   }
 }
 
@@ -382,9 +381,9 @@ void hides_dollar_topics_from_wildcards(version v) {
 }
 
 void refuses_empty_topics_and_filters(version v) {
-  expect_violation(v, publish(v, {.topic = "", .payload = "x"}),
-                   {code::malformed, code::protocol_error,
-                    code::topic_name_invalid});
+  expect_violation(
+    v, publish(v, {.topic = "", .payload = "x"}),
+    {code::malformed, code::protocol_error, code::topic_name_invalid});
   auto c = connected(v);
   c.send(subscribe(v, 1, {{"", 0}}));
   if (const auto in = c.receive(); in.type == SUBACK)
@@ -394,7 +393,8 @@ void refuses_empty_topics_and_filters(version v) {
 }
 
 void refuses_null_in_topics_and_filters(version v) {
-  for (const auto& bad : {bytes{"\0", 1}, bytes{"a/\0/b", 5}, bytes{"a\0", 2}}) {
+  for (const auto& bad :
+       {bytes{"\0", 1}, bytes{"a/\0/b", 5}, bytes{"a\0", 2}}) {
     expect_violation(v, publish(v, {.topic = bad, .payload = "x"}),
                      {code::malformed, code::topic_name_invalid});
     expect_violation(v, subscribe(v, 1, {{bad, 0}}),
@@ -418,11 +418,14 @@ void takes_topics_of_65535_bytes(version v) {
 void matches_code_points_exactly(version v) {
   const auto root = unique("t");
   const std::vector<std::string> spellings{
-    "A\xCC\x8A",     // A and a combining ring
-    "\xC3\x85",      // the same letter in one code point
-    "\xE2\x84\xAB",  // the sign for the unit, of the same shape
-    "a\xCC\x8A",     // lower case
-    "A",     "a", "A ", " A"};
+    "A\xCC\x8A",    // A and a combining ring
+    "\xC3\x85",     // the same letter in one code point
+    "\xE2\x84\xAB", // the sign for the unit, of the same shape
+    "a\xCC\x8A",    // lower case
+    "A",
+    "a",
+    "A ",
+    " A"};
   for (const auto& one : spellings) {
     auto c = subscriber(v, root + "/" + one);
     auto sender = connected(v);

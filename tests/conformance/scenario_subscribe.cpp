@@ -68,8 +68,7 @@ void replaces_a_subscription(version v) {
 void sends_retained_again_on_replacement_and_loses_nothing(version v) {
   const auto topic = unique("t");
   auto sender = connected(v);
-  sender.publish(
-    {.topic = topic, .payload = "kept", .qos = 1, .retain = true});
+  sender.publish({.topic = topic, .payload = "kept", .qos = 1, .retain = true});
   auto c = connected(v);
   for (int i = 0; i < 2; ++i) {
     c.subscribe(topic, 1);
@@ -91,14 +90,14 @@ void sends_retained_again_on_replacement_and_loses_nothing(version v) {
   for (int i = 0; i < count; ++i)
     c.expect_beside_publish(SUBACK);
   for (int i = 0; i < count; ++i)
-    BOOST_TEST(c.receive_message().payload == std::to_string(i));
+    BOOST_REQUIRE_EQUAL(c.receive_message().payload, std::to_string(i));
 }
 
 void treats_many_filters_like_several_requests(version v) {
   const auto root = unique("t");
   auto c = connected(v);
-  const auto answer
-    = c.subscribe({{root + "/1", 0}, {root + "/2", 1}, {root + "/3", 2}});
+  const auto answer =
+    c.subscribe({{root + "/1", 0}, {root + "/2", 1}, {root + "/3", 2}});
   BOOST_TEST(answer.reasons == (codes{0, 1, 2}),
              boost::test_tools::per_element());
   auto sender = connected(v);
@@ -129,8 +128,8 @@ void grants_a_qos_or_fails(version v) {
   for (const auto qos : {0U, 1U, 2U})
     BOOST_TEST(c.subscribe(unique("t"), qos).reasons.at(0) == qos);
   const auto failed = c.subscribe("a/#/b", 1).reasons.at(0);
-  BOOST_TEST(
-    failed == (v == version::mqtt5 ? code::topic_filter_invalid : 0x80U));
+  BOOST_TEST(failed
+             == (v == version::mqtt5 ? code::topic_filter_invalid : 0x80U));
 }
 
 void delivers_with_the_lower_qos(version v) {

@@ -126,7 +126,8 @@ void answers_pingreq(version v);
 void closes_on_wrong_disconnect_flags(version v);
 void drops_the_will_on_disconnect(version v);
 
-// ---- sessions, flows, order, topics ------------------------------------------
+// ---- sessions, flows, order, topics
+// ------------------------------------------
 void keeps_session_state_while_connected(version v);
 void understands_packets_however_the_transport_splits_them(version v);
 void sends_qos_1_first_with_a_fresh_identifier_and_no_dup(version v);

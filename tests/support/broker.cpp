@@ -1,19 +1,18 @@
 #include "tests/support/broker.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <signal.h>
 #include <sstream>
 #include <stdexcept>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 
 namespace troupe::test {
 
@@ -49,8 +48,7 @@ std::uint16_t port_in(const std::string& log) {
   return port;
 }
 
-using shared_map
-  = std::map<std::vector<std::string>, std::unique_ptr<broker>>;
+using shared_map = std::map<std::vector<std::string>, std::unique_ptr<broker>>;
 
 shared_map& shared() {
   static shared_map all;
@@ -90,14 +88,11 @@ broker::~broker() {
 
 void broker::start(const std::vector<std::string>& settings) {
   const std::string program = TROUPE_BINARY_DIR "/troupe";
-  std::vector<std::string> words{program,
-                                 "serve",
-                                 "--data-dir",
-                                 (directory_ / "data").string(),
-                                 "--set",
-                                 "listeners.tcp.default.bind=127.0.0.1:0",
-                                 "--set",
-                                 "http.enable=false"};
+  std::vector<std::string> words{
+    program,      "serve",
+    "--data-dir", (directory_ / "data").string(),
+    "--set",      "listeners.tcp.default.bind=127.0.0.1:0",
+    "--set",      "http.enable=false"};
   for (const auto& one : settings) {
     words.emplace_back("--set");
     words.push_back(one);

@@ -1,8 +1,7 @@
 #include "tests/support/bytes.hpp"
 
-#include <unistd.h>
-
 #include <stdexcept>
+#include <unistd.h>
 
 namespace troupe::test {
 
@@ -138,8 +137,8 @@ bytes connect(version v, const connect_options& o) {
     flags |= 0x40U;
   if (o.user_name)
     flags |= 0x80U;
-  auto body = text(
-    o.protocol_name.value_or(v == version::mqtt31 ? "MQIsdp" : "MQTT"));
+  auto body =
+    text(o.protocol_name.value_or(v == version::mqtt31 ? "MQIsdp" : "MQTT"));
   body += u8(o.level.value_or(static_cast<unsigned>(v)));
   body += u8(o.flags.value_or(flags));
   body += u16(o.keep_alive);

@@ -103,7 +103,8 @@ bytes user(std::string_view name, std::string_view value);
 bytes maximum_packet_size(std::uint32_t x);
 } // namespace prop
 
-// ---- Control Packets ---------------------------------------------------------
+// ---- Control Packets
+// ---------------------------------------------------------
 struct will_options {
   std::string topic;
   bytes payload = "gone";

@@ -1,14 +1,13 @@
 #include "tests/support/client.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <cerrno>
+#include <cstring>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace troupe::test {
@@ -18,8 +17,8 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 int milliseconds_until(clock::time_point deadline) {
-  const auto left
-    = std::chrono::ceil<milliseconds>(deadline - clock::now()).count();
+  const auto left =
+    std::chrono::ceil<milliseconds>(deadline - clock::now()).count();
   return static_cast<int>(std::max<decltype(left)>(left, 0));
 }
 
@@ -70,8 +69,8 @@ client::~client() { drop(); }
 void client::send(std::string_view in) {
   const auto deadline = clock::now() + patience;
   while (!in.empty()) {
-    const auto sent = ::send(socket_, in.data(), in.size(),
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent =
+      ::send(socket_, in.data(), in.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       in.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
@@ -111,9 +110,9 @@ packet client::take(clock::time_point deadline) {
       return out;
     }
     if (ended_)
-      throw unexpected{input_.empty() ? "the connection is closed"
-                                      : "the connection is closed after "
-                                          + hex(input_)};
+      throw unexpected{input_.empty()
+                         ? "the connection is closed"
+                         : "the connection is closed after " + hex(input_)};
     if (!fill(deadline))
       throw unexpected{"nothing comes in time"};
   }

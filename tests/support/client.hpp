@@ -36,7 +36,8 @@ public:
   version protocol() const { return version_; }
   packet connack; ///< the answer to `connect`
 
-  // ---- bytes and packets -----------------------------------------------------
+  // ---- bytes and packets
+  // -----------------------------------------------------
   /// Sends all of it; that the server has closed meanwhile is no failure.
   void send(std::string_view in);
   /// The next packet of the server.
@@ -62,7 +63,8 @@ public:
   /// Whether a whole packet or the end of the stream comes in time.
   bool anything_within(milliseconds time);
 
-  // ---- whole exchanges -------------------------------------------------------
+  // ---- whole exchanges
+  // -------------------------------------------------------
   /// Sends CONNECT and keeps the CONNACK, which must accept.
   void connect(const connect_options& o);
   /// SUBSCRIBE and its SUBACK; publications before it are kept.

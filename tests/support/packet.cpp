@@ -16,9 +16,8 @@ struct property_rule {
   std::uint32_t maximum = 0xFFFF'FFFF;
 };
 
-const std::vector<packet_type> with_reason{CONNACK, PUBACK,   PUBREC,
-                                           PUBREL,  PUBCOMP,  SUBACK,
-                                           UNSUBACK, DISCONNECT, AUTH};
+const std::vector<packet_type> with_reason{
+  CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, DISCONNECT, AUTH};
 
 const std::map<property_id, property_rule>& property_rules() {
   using enum property_id;
@@ -54,20 +53,19 @@ const std::map<property_id, property_rule>& property_rules() {
 /// Reason Codes that a server may send, by packet (MQTT 5.0 section 2.4).
 bool reason_allowed(packet_type type, unsigned code) {
   static const std::map<packet_type, std::vector<unsigned>> allowed{
-    {CONNACK, {0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86,
-               0x87, 0x88, 0x89, 0x8A, 0x8C, 0x90, 0x95, 0x97,
-               0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F}},
+    {CONNACK,
+     {0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89,
+      0x8A, 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F}},
     {PUBACK, {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}},
     {PUBREC, {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}},
     {PUBREL, {0x00, 0x92}},
     {PUBCOMP, {0x00, 0x92}},
-    {SUBACK, {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E,
-              0xA1, 0xA2}},
+    {SUBACK,
+     {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2}},
     {UNSUBACK, {0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91}},
-    {DISCONNECT, {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D,
-                  0x8E, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98,
-                  0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1,
-                  0xA2}},
+    {DISCONNECT, {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8E,
+                  0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A,
+                  0x9B, 0x9C, 0x9D, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2}},
     {AUTH, {0x00, 0x18}},
   };
   const auto& codes = allowed.at(type);
@@ -78,7 +76,8 @@ bool reason_allowed(packet_type type, unsigned code) {
 class reader {
 public:
   reader(std::string_view in, std::string_view whole)
-    : rest_(in), whole_(whole) {}
+    : rest_(in),
+      whole_(whole) {}
 
   bool empty() const { return rest_.empty(); }
   std::string_view rest() const { return rest_; }
@@ -140,16 +139,28 @@ property read_property(reader& in, packet_type type) {
       && std::find(where.begin(), where.end(), type) == where.end())
     in.fail("property " + std::to_string(number) + " is not allowed here");
   switch (rule->second.what) {
-    case kind::byte: out.number = in.u8(); break;
-    case kind::two: out.number = in.u16(); break;
-    case kind::four: out.number = in.u32(); break;
-    case kind::variable: out.number = in.variable(); break;
-    case kind::text: out.value = in.text(); return out;
-    case kind::binary: out.value = in.binary(); return out;
-    case kind::pair:
-      out.name = in.text();
-      out.value = in.text();
-      return out;
+  case kind::byte:
+    out.number = in.u8();
+    break;
+  case kind::two:
+    out.number = in.u16();
+    break;
+  case kind::four:
+    out.number = in.u32();
+    break;
+  case kind::variable:
+    out.number = in.variable();
+    break;
+  case kind::text:
+    out.value = in.text();
+    return out;
+  case kind::binary:
+    out.value = in.binary();
+    return out;
+  case kind::pair:
+    out.name = in.text();
+    out.value = in.text();
+    return out;
   }
   if (out.number < rule->second.minimum || out.number > rule->second.maximum)
     in.fail("property " + std::to_string(number) + " has a reserved value");
@@ -226,36 +237,42 @@ void read_codes(reader& in, packet& out, version v) {
 
 void read_body(reader& in, packet& out, version v) {
   switch (out.type) {
-    case CONNACK: {
-      const auto flags = in.u8();
-      if (flags > 1 || (flags == 1 && v == version::mqtt31))
-        in.fail("reserved CONNACK flags are set");
-      out.session_present = flags == 1;
-      read_reason(in, out, v);
-      if (v == version::mqtt5)
-        read_properties(in, out);
-      return;
-    }
-    case PUBLISH: read_publish(in, out, v); return;
-    case PUBACK:
-    case PUBREC:
-    case PUBREL:
-    case PUBCOMP:
-      if ((out.id = in.u16()) == 0)
-        in.fail("the packet identifier is 0");
-      if (v == version::mqtt5)
-        read_optional_reason(in, out);
-      return;
-    case SUBACK:
-    case UNSUBACK: read_codes(in, out, v); return;
-    case PINGRESP: return;
-    case DISCONNECT:
-    case AUTH:
-      if (v != version::mqtt5)
-        in.fail("only MQTT 5.0 has it from a server");
+  case CONNACK: {
+    const auto flags = in.u8();
+    if (flags > 1 || (flags == 1 && v == version::mqtt31))
+      in.fail("reserved CONNACK flags are set");
+    out.session_present = flags == 1;
+    read_reason(in, out, v);
+    if (v == version::mqtt5)
+      read_properties(in, out);
+    return;
+  }
+  case PUBLISH:
+    read_publish(in, out, v);
+    return;
+  case PUBACK:
+  case PUBREC:
+  case PUBREL:
+  case PUBCOMP:
+    if ((out.id = in.u16()) == 0)
+      in.fail("the packet identifier is 0");
+    if (v == version::mqtt5)
       read_optional_reason(in, out);
-      return;
-    default: in.fail("a server does not send it");
+    return;
+  case SUBACK:
+  case UNSUBACK:
+    read_codes(in, out, v);
+    return;
+  case PINGRESP:
+    return;
+  case DISCONNECT:
+  case AUTH:
+    if (v != version::mqtt5)
+      in.fail("only MQTT 5.0 has it from a server");
+    read_optional_reason(in, out);
+    return;
+  default:
+    in.fail("a server does not send it");
   }
 }
 
@@ -322,10 +339,10 @@ std::vector<std::string> packet::user_properties() const {
 
 const char* name_of(packet_type type) {
   static constexpr const char* names[] = {
-    "packet type 0", "CONNECT",   "CONNACK",     "PUBLISH",
-    "PUBACK",        "PUBREC",    "PUBREL",      "PUBCOMP",
-    "SUBSCRIBE",     "SUBACK",    "UNSUBSCRIBE", "UNSUBACK",
-    "PINGREQ",       "PINGRESP",  "DISCONNECT",  "AUTH"};
+    "packet type 0", "CONNECT",  "CONNACK",     "PUBLISH",
+    "PUBACK",        "PUBREC",   "PUBREL",      "PUBCOMP",
+    "SUBSCRIBE",     "SUBACK",   "UNSUBSCRIBE", "UNSUBACK",
+    "PINGREQ",       "PINGRESP", "DISCONNECT",  "AUTH"};
   return names[static_cast<std::size_t>(type) & 15];
 }
 
