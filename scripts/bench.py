@@ -12,7 +12,6 @@ nothing is written but the table on the terminal.
 
 import argparse
 import contextlib
-import dataclasses
 import datetime
 import json
 import os
@@ -29,148 +28,19 @@ import tempfile
 import time
 import typing
 
+sys.dont_write_bytecode = True
+from bench_rows import (MOSQUITTO, TROUPE, Figure, Result, Row,  # noqa: E402
+                        rows)
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
 RUN_DEADLINE_S = 600
 REALTIME = ["chrt", "-f", "10"]
-TROUPE, MOSQUITTO = "troupe", "mosquitto"
-
-Result = dict[str, typing.Any]  # what troupe-bench prints
-
-
-# ---- what is measured -------------------------------------------------------
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """A number of the table. A ratio is Troupe's median over Mosquitto's; what
-    is not a ratio is Troupe's median. `must` and `aim` as in the table."""
-    title: str
-    read: typing.Callable[[Result], float]
-    must: float
-    aim: float
-    ratio: bool = True
-    higher_is_better: bool = True
-    unit: str = ""
-
-    def measured(self, medians: dict[str, float]) -> float | None:
-        if TROUPE not in medians:
-            return None
-        if not self.ratio:
-            return medians[TROUPE]
-        other = medians.get(MOSQUITTO)
-        return medians[TROUPE] / other if other else None
-
-    def verdict(self, value: float | None) -> str:
-        def reached(limit: float) -> bool:
-            return value >= limit if self.higher_is_better else value <= limit
-        if value is None:
-            return "not measured"
-        if reached(self.aim):
-            return "aim"
-        return "must" if reached(self.must) else "**below**"
-
-    def show(self, value: float | None) -> str:
-        if value is None:
-            return "-"
-        if not self.ratio:
-            return f"{value:,.0f}"
-        return f"{value:.1f}x" if value >= 10 else f"{value:.2f}x"
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    name: str  # for --only
-    title: str
-    command: str  # of troupe-bench
-    figures: tuple[Figure, ...]
-    realtime: bool = False
-    timed: bool = True  # takes --duration and --warmup
-    settings: tuple[str, ...] = ()  # of Troupe
-    brokers: tuple[str, ...] = (TROUPE, MOSQUITTO)
-    once: bool = False  # one round says enough
-
-
-def per_cpu(result: Result) -> float:
-    return result["broker"]["deliveries_per_cpu_s"]
-
-
-def cpu_each(result: Result) -> float:
-    return result["broker"]["cpu_us_per_delivery"]
-
-
-def p99(result: Result) -> float:
-    return result["latency_us"]["p99"]
-
-
-def bytes_per(what: str) -> typing.Callable[[Result], float]:
-    return lambda result: result["broker"][f"bytes_per_{what}"]
-
-
-def throughput(must: float, aim: float) -> tuple[Figure, ...]:
-    return (Figure("deliveries per broker-CPU-second", per_cpu, must, aim),)
-
-
-def rows() -> list[Row]:
-    out = []
-    for qos, must, aim in ((0, 25, 31), (1, 15, 21), (2, 15, 24)):
-        out.append(Row(f"pairs-64-q{qos}", f"50 pairs, 64 B, QoS {qos}",
-                       f"pairs --pairs 50 --payload 64 --qos {qos} "
-                       "--outstanding 100 --inflight 20",
-                       throughput(must, aim)))
-    for qos, must, aim in ((0, 18, 24), (1, 14, 20)):
-        out.append(Row(f"pairs-1k-q{qos}", f"50 pairs, 1 KiB, QoS {qos}",
-                       f"pairs --pairs 50 --payload 1024 --qos {qos} "
-                       "--outstanding 100 --inflight 20",
-                       throughput(must, aim)))
-    out.append(Row("fan-in", "fan-in, 1000 publishers to 1, QoS 1",
-                   "fan-in --publishers 1000 --qos 1 --outstanding 1",
-                   throughput(1.7, 2)))
-    for qos, must, aim in ((0, 18, 24), (1, 12, 14)):
-        out.append(Row(f"fan-out-q{qos}", f"fan-out, 1 to 1000, QoS {qos}",
-                       f"fan-out --subscribers 1000 --qos {qos}",
-                       throughput(must, aim)))
-    out.append(Row("shared", "shared subscription, 50 to 50, QoS 1",
-                   "shared --publishers 50 --members 50 --qos 1",
-                   throughput(13, 18)))
-    for qos in (0, 1):
-        out.append(Row(f"paced-q{qos}",
-                       f"5,000 msg/s over 50 pairs, QoS {qos}",
-                       f"pairs --pairs 50 --payload 64 --qos {qos} --rate 5000",
-                       (Figure("p99 latency", p99, 1.0, 0.8,
-                               higher_is_better=False, unit="us"),
-                        Figure("broker CPU per delivery", cpu_each, 0.7, 0.6,
-                               higher_is_better=False, unit="us")),
-                       realtime=True))
-    out.append(Row("connect", "connect and disconnect",
-                   "connect --connections 50000 --concurrency 50",
-                   (Figure("broker CPU per connection", cpu_each, 1.2, 0.95,
-                           higher_is_better=False, unit="us"),), timed=False))
-    out.append(Row("idle", "10,000 idle connections, one subscription each",
-                   "idle --connections 10000",
-                   (Figure("resident bytes per connection",
-                           bytes_per("connection"), 4000, 3200, ratio=False,
-                           higher_is_better=False, unit="B"),), timed=False))
-    out.append(Row("filters", "1,000,000 filters of 1,000 clients",
-                   "filters --filters 1000000 --clients 1000",
-                   (Figure("resident bytes per filter", bytes_per("filter"),
-                           200, 150, ratio=False, higher_is_better=False,
-                           unit="B"),
-                    Figure("deliveries per broker-CPU-second", per_cpu, 2, 3))))
-    out.append(Row("idle-100k",
-                   "100,000 idle connections, then 20,000 msg/s through them",
-                   "idle --connections 100000 --threads 6 --own-file-tables "
-                   "--source 127.0.0.2-127.0.0.9 --rate 20000 --qos 0",
-                   (Figure("connections held without a loss",
-                           lambda r: r["options"]["connections"]
-                           if r["ok"] else 0,
-                           100_000, 200_000, ratio=False),
-                    Figure("resident bytes per connection",
-                           bytes_per("connection"), 4000, 3200, ratio=False,
-                           higher_is_better=False, unit="B")),
-                   settings=("node.own_file_tables=true", "node.reactors=6"),
-                   brokers=(TROUPE,), once=True))
-    return out
+# Below the brokers, above whatever else runs: a late generator would be
+# measured as the latency of both.
+REALTIME_BENCH = ["chrt", "-f", "5"]
+IDLE_LOAD = 0.5
 
 
 # ---- brokers ----------------------------------------------------------------
@@ -253,6 +123,8 @@ def measure(which: str, row: Row, programs: dict[str, typing.Any],
                    "--port", str(port), "--pid", str(pid)]
         if row.timed:
             command += times
+        if row.realtime and programs["realtime"]:
+            command = REALTIME_BENCH + command
         done = subprocess.run(command, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True,
                               timeout=RUN_DEADLINE_S)
@@ -267,15 +139,15 @@ def run_row(row: Row, programs, times: list[str], rounds: int) -> dict:
     """All rounds of a row; results by broker, and when."""
     brokers = [each for each in row.brokers if programs.get(each)]
     found = {each: [] for each in brokers}
-    for number in range(1 if row.once else rounds):
-        for which in brokers if number % 2 == 0 else reversed(brokers):
+    for turn in range(1 if row.once else rounds):
+        for which in brokers if turn % 2 == 0 else reversed(brokers):
             result = measure(which, row, programs, times)
             found[which].append(result)
             figures = ", ".join(
                 f"{figure.title} {figure.read(result):,.1f}"
                 for figure in row.figures)
             bad = "" if result["ok"] else "  NOT CLEAN"
-            print(f"  {row.name} {number + 1} {which}: {figures}{bad}",
+            print(f"  {row.name} {turn + 1} {which}: {figures}{bad}",
                   flush=True)
     return {"when": datetime.date.today().isoformat(), "rounds": found}
 
@@ -301,22 +173,23 @@ def summary(results: dict[str, dict]) -> list[str]:
     return lines
 
 
+def number(x: float) -> str:
+    return f"{x:,.0f}" if x >= 1000 else f"{x:,.4g}"
+
+
 def raw_lines(row: Row, found: dict) -> list[str]:
     lines = []
     for which, results in found["rounds"].items():
         def middle(read: typing.Callable[[Result], float]) -> float:
             return statistics.median(map(read, results))
-        cells = [row.name, which]
+        cells = []
         for figure in row.figures:
             values = sorted(map(figure.read, results))
-            cells.append(f"{figure.title}: {statistics.median(values):,.4g}"
-                         f"{' ' + figure.unit if figure.unit else ''} "
-                         f"({values[0]:,.4g} to {values[-1]:,.4g})"
-                         if statistics.median(values) < 1000 else
-                         f"{figure.title}: {statistics.median(values):,.0f}"
-                         f"{' ' + figure.unit if figure.unit else ''} "
-                         f"({values[0]:,.0f} to {values[-1]:,.0f})")
-        cells = [row.name, which, "<br>".join(cells[2:]),
+            unit = f" {figure.unit}" if figure.unit else ""
+            cells.append(f"{figure.title}: {number(statistics.median(values))}"
+                         f"{unit} ({number(values[0])} to "
+                         f"{number(values[-1])})")
+        cells = [row.name, which, "<br>".join(cells),
                  f"{middle(lambda r: r['deliveries_per_s']):,.0f}",
                  f"{middle(lambda r: r['broker']['cores']):.2f}",
                  f"{middle(lambda r: r['latency_us']['p50']):,.0f}",
@@ -343,9 +216,13 @@ def render(stored: dict) -> str:
              f"a measuring window, `{stored['times']}`. Mosquitto has its",
              "defaults, but `max_queued_messages 0` (nothing is dropped) and",
              "`log_dest none`. Paced rows run both brokers under "
-             f"`{shlex.join(REALTIME)}`.", ""]
+             f"`{shlex.join(REALTIME)}`",
+             f"and the generator under `{shlex.join(REALTIME_BENCH)}`, so that",
+             "nothing else on the machine is measured with them.", ""]
     for row in rows():
-        settings = "".join(f" (Troupe with `{each}`)" for each in row.settings)
+        settings = " ".join(f"--set {each}" for each in row.settings)
+        if settings:
+            settings = f", Troupe with `{settings}`"
         text.append(f"- {row.name}: `troupe-bench {row.command}`{settings}")
     text += ["", "## Medians", "",
              "In brackets the least and the most of the rounds. Latency is in",
@@ -439,6 +316,9 @@ def main() -> int:
     if target and args.only and (target / "benchmarks.json").exists():
         old = json.loads((target / "benchmarks.json").read_text())
         stored["rows"] = old["rows"]
+    if os.getloadavg()[0] > IDLE_LOAD:
+        print(f"bench: the machine is busy (load {os.getloadavg()[0]:.1f}); "
+              "the numbers will say so", file=sys.stderr)
     rounds = args.rounds or (2 if args.quick else 5)
     for row in chosen:
         if any(programs.get(each) for each in row.brokers):

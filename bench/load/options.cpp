@@ -214,9 +214,8 @@ void add_filters(CLI::App& app, options& o) {
   o.subscribers = 1000;
   o.publishers = 10;
   o.settle = seconds_f{1};
-  auto* at =
-    add_mode(app, o, mode::filters,
-             "Many filters: 90 % exact, 9 % with +, 1 % with #");
+  auto* at = add_mode(app, o, mode::filters,
+                      "Many filters: 90 % exact, 9 % with +, 1 % with #");
   add_count(*at, "-n,--filters", o.filters, "Filters over all clients");
   at->add_option("--clients", o.subscribers, "Clients that share the filters")
     ->check(CLI::Range(8U, 100'000U))

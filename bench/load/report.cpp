@@ -182,13 +182,15 @@ void add_broker_rows(table& out, const options& o, const outcome& found,
                      const figures& derived) {
   if (o.pid == 0)
     return;
-  const bool connects = o.what == mode::connect;
-  out.row("broker CPU", "%.3f s, %.2f cores (user %.2f s, system %.2f s)",
-          found.broker_cpu.count(), derived.broker_cores,
-          found.broker_split.user.count(), found.broker_split.system.count());
-  out.row(connects ? "connections per CPU-second" : "deliveries per CPU-second",
-          "%.0f  (%.2f us each)", derived.per_cpu_second,
-          ratio(1e6, derived.per_cpu_second));
+  if (found.window.delivered > 0) {
+    out.row("broker CPU", "%.3f s, %.2f cores (user %.2f s, system %.2f s)",
+            found.broker_cpu.count(), derived.broker_cores,
+            found.broker_split.user.count(), found.broker_split.system.count());
+    out.row(o.what == mode::connect ? "connections per CPU-second"
+                                    : "deliveries per CPU-second",
+            "%.0f  (%.2f us each)", derived.per_cpu_second,
+            ratio(1e6, derived.per_cpu_second));
+  }
   const auto mib = [](std::uint64_t bytes) {
     return static_cast<double>(bytes) / (1 << 20);
   };
@@ -266,7 +268,7 @@ std::string to_table(const options& o, const outcome& found) {
   }
   out.latency("latency", found.latency);
   out.latency("late to send", found.lag);
-  if (!connects)
+  if (!connects && found.total.published > 0)
     out.row("whole run", "%llu published, %llu of %llu delivered",
             count(found.total.published), count(found.total.delivered),
             count(found.total.expected));

@@ -194,6 +194,8 @@ void worker::subscribe_all() {
 void worker::rest(seconds_f length) {
   const auto end = clock::now() + to_nanoseconds(length);
   next_ping_ = clock::now();
+  if (number_ == 0 && length.count() > 0)
+    control_.phase = "holding";
   while (clock::now() < end && !control_.stopped()) {
     ping(clock::now());
     loop_->turn(std::min<instant>(end, clock::now() + turn_max));
