@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 
 #include <iostream>
-#include <map>
 #include <unistd.h>
 
 namespace troupe::bench {
@@ -37,11 +36,15 @@ void add_common(CLI::App& app, options& o) {
   app.add_option("--port", o.port, "TCP port of the broker")
     ->check(CLI::Range(1U, 65'535U))
     ->capture_default_str();
-  const std::map<std::string, protocol_version> versions{
-    {"3.1.1", protocol_version::mqtt_3_1_1}, {"5", protocol_version::mqtt_5_0}};
-  app.add_option("--version", o.version, "Version of MQTT: 3.1.1 or 5")
-    ->transform(CLI::Transformer(versions))
-    ->check(CLI::IsMember(versions))
+  app
+    .add_option_function<std::string>(
+      "--version",
+      [&o](const std::string& text) {
+        o.version = text == "5" ? protocol_version::mqtt_5_0
+                                : protocol_version::mqtt_3_1_1;
+      },
+      "Version of MQTT")
+    ->check(CLI::IsMember({"3.1.1", "5"}))
     ->default_str("3.1.1");
   app.add_option("--username", o.user, "User name for CONNECT");
   app.add_option("--password", o.password, "Password for CONNECT");

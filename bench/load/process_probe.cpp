@@ -2,6 +2,7 @@
 
 #include "bench/load/socket.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -27,7 +28,9 @@ std::string proc_file(int pid, const char* name) {
 process_probe::process_probe(int pid) : pid_(pid) {
   if (pid_ == 0)
     return;
-  const int error = ::clock_getcpuclockid(pid_, &clock_);
+  int error = ::clock_getcpuclockid(pid_, &clock_);
+  if (timespec now{}; error == 0 && ::clock_gettime(clock_, &now) != 0)
+    error = ESRCH;
   if (error != 0)
     throw run_error{"--pid " + std::to_string(pid_) + ": "
                     + std::strerror(error)};
