@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -92,7 +93,9 @@ def main() -> int:
         file = pathlib.Path(entry["file"])
         if not is_ours(file):
             continue
-        files = [file, *dependencies.get(entry.get("output", ""), [])]
+        words = shlex.split(entry["command"])
+        compiled = words[words.index("-o") + 1]
+        files = [file, *dependencies.get(compiled, [])]
         if wanted and not wanted.intersection(files):
             continue
         stamp = passed / digest(seed, entry, files)
