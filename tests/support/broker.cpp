@@ -98,6 +98,7 @@ void broker::start(const std::vector<std::string>& settings) {
     words.push_back(one);
   }
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (auto& word : words)
     arguments.push_back(word.data());
   arguments.push_back(nullptr);

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Does each test fail when the broker breaks its statement, and no other?
+
+Rows of the statements are drawn by a seed; for each of them mutation_list.py
+says how to break the broker so that it breaks that statement. One mutation at
+a time is made in a scratch copy of the tree, the broker is built and all
+programs of the conformance tests are run. Exactly the row's own tests should
+fail, or with them those of rows that state the same duty, which are listed.
+
+mutations.py --draw                  the rows drawn, and which have a mutation
+mutations.py --run SCRATCH [ROW…]    all of them, or those of some rows, and
+                                     writes mutations.md
+"""
+
+import argparse
+import collections
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import report
+from mutation_list import MUTATIONS, UNBREAKABLE
+
+SEED = 20250
+DRAWN = 64
+PAGE = os.path.join(report.HERE, "mutations.md")
+
+Outcome = collections.namedtuple("Outcome", "mutation own listed others note")
+
+
+def name_of(row):
+    return f"{row.version} {row.number}"
+
+
+def draw(rows, by_row):
+    """The rows to break: the same for every run with the same statements."""
+    tested = [row for row in rows if by_row[row]]
+    return random.Random(SEED).sample(tested, DRAWN)
+
+
+def copy_tree(scratch):
+    """What git knows, as it is in the working tree."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=report.ROOT,
+                           check=True, stdout=subprocess.PIPE).stdout
+    for name in names.decode().split("\0"):
+        source = os.path.join(report.ROOT, name)
+        if name and os.path.isfile(source):
+            target = os.path.join(scratch, name)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            shutil.copy2(source, target)
+
+
+def build(scratch, targets):
+    done = subprocess.run(
+        ["ninja", "-C", os.path.join(scratch, "build"), *targets],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode == 0, done.stdout.decode(errors="replace")
+
+
+def failing(scratch, tests, jobs):
+    """Names of the tests that fail."""
+    results = report.run_all(os.path.join(scratch, "build", "bin"), tests, jobs)
+    return {name for name, result in results.items() if result != "pass"}
+
+
+def change(path, search, replacement):
+    """Replaces the one place where `search` stands; the old text comes back."""
+    with open(path, encoding="utf-8") as source:
+        before = source.read()
+    if before.count(search) != 1:
+        sys.exit(f"{path}: {before.count(search)} times: {search}")
+    with open(path, "w", encoding="utf-8") as source:
+        source.write(before.replace(search, replacement))
+    return before
+
+
+def try_one(mutation, scratch, tests, by_name, by_row, jobs):
+    path = os.path.join(scratch, mutation.file)
+    before = change(path, mutation.search, mutation.replacement)
+    try:
+        # One program has encoders of the broker in it.
+        built, text = build(scratch, ["troupe", "conformance_mqtt5_limits_test"])
+        if not built:
+            return Outcome(mutation, set(), set(), set(),
+                           "does not build:\n" + text[-2000:])
+        failed = failing(scratch, tests, jobs)
+        own = set(by_row[by_name[mutation.row]])
+        listed = {name for also in mutation.also
+                  for name in by_row[by_name[also]]}
+        note = "" if failed & own else "not seen"
+        return Outcome(mutation, failed & own, failed & listed,
+                       failed - own - listed, note)
+    finally:
+        with open(path, "w", encoding="utf-8") as source:
+            source.write(before)
+        os.utime(path)
+
+
+def page(outcomes, drawn):
+    yield "# Mutations"
+    yield ""
+    yield (f"Of the statements {DRAWN} were drawn (seed {SEED}). Each change"
+           " below breaks one of")
+    yield ("them in a copy of the broker, and these tests of all then fail."
+           " Made by")
+    yield "`tests/conformance/mutations.py --run`."
+    yield ""
+    yield "| statement | what is broken | in | tests that fail |"
+    yield "|---|---|---|---|"
+    for one in outcomes:
+        names = sorted(one.own) + sorted(one.listed) + sorted(one.others)
+        shown = "<br>".join(f"`{name}`" for name in names) or one.note
+        yield (f"| {one.mutation.row} | {one.mutation.what} "
+               f"| `{one.mutation.file}` | {shown} |")
+    yield ""
+    yield "Drawn, and not broken by a change of a line:"
+    yield ""
+    for row in drawn:
+        if name_of(row) in UNBREAKABLE:
+            yield f"- {name_of(row)}: {UNBREAKABLE[name_of(row)]}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--draw", action="store_true")
+    what.add_argument("--run", metavar="SCRATCH")
+    parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("rows", nargs="*")
+    options = parser.parse_args()
+
+    rows = report.read_rows()
+    tests = report.read_tests()
+    by_row, _ = report.assign(rows, tests)
+    by_name = {name_of(row): row for row in rows}
+    drawn = draw(rows, by_row)
+    have = {mutation.row for mutation in MUTATIONS}
+    missing = [row for row in drawn
+               if name_of(row) not in have and name_of(row) not in UNBREAKABLE]
+    if options.draw:
+        for row in drawn:
+            mark = ("-" if name_of(row) in UNBREAKABLE
+                    else "x" if name_of(row) in have else " ")
+            print(f"[{mark}] {name_of(row)}: {row.text}")
+        return 1 if missing else 0
+
+    copy_tree(options.run)
+    subprocess.run(["cmake", "--preset", "dev", "-B", "build",
+                    "-DTROUPE_WERROR=OFF"],
+                   cwd=options.run, check=True, stdout=subprocess.DEVNULL)
+    built, text = build(options.run, ["troupe", *(f"{name}_test"
+                                                  for name in programs(tests))])
+    if not built:
+        sys.exit(text)
+    failed = failing(options.run, tests, options.jobs)
+    if failed:
+        sys.exit("without a mutation these fail: " + " ".join(sorted(failed)))
+    wanted = [mutation for mutation in MUTATIONS
+              if not options.rows or mutation.row in options.rows]
+    outcomes = []
+    for mutation in wanted:
+        one = try_one(mutation, options.run, tests, by_name, by_row,
+                      options.jobs)
+        outcomes.append(one)
+        verdict = one.note or ("exact" if not one.others else "more")
+        print(f"{mutation.row}: {verdict} {' '.join(sorted(one.others))}",
+              flush=True)
+    if not options.rows:
+        with open(PAGE, "w", encoding="utf-8") as out:
+            out.write("\n".join(page(outcomes, drawn)) + "\n")
+    return 1 if any(one.note or one.others for one in outcomes) else 0
+
+
+def programs(tests):
+    """Targets of the build, without their common ending."""
+    return [name[:-len("_test")] for name in tests]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
