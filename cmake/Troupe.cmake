@@ -9,7 +9,7 @@
 add_library(troupe_options INTERFACE)
 target_include_directories(troupe_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(troupe_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wall -Wextra -Wpedantic -Wshadow -Wold-style-cast
   -Wcast-qual -Wunused -Woverloaded-virtual -Wnull-dereference)
 target_compile_definitions(troupe_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION

@@ -79,9 +79,6 @@ inline constexpr auto fields<mqtt> = std::tuple{
   field{&mqtt::ignore_loop_deliver, "ignore_loop_deliver", reload::hot,
         "Whether a client of MQTT 3.1 or 3.1.1 is spared its own "
         "publications, as No Local does in MQTT 5."},
-  field{&mqtt::strict_mode, "strict_mode", reload::hot,
-        "Whether text is checked to be well-formed UTF-8 without control "
-        "characters and non-characters. Structure is always checked."},
   field{&mqtt::server_keepalive,
         "server_keepalive",
         {1, 65'535, "seconds"},
@@ -134,12 +131,6 @@ inline constexpr auto fields<mqtt> = std::tuple{
         reload::hot,
         "How many publications of QoS 2 of one client may wait for their "
         "PUBREL; further ones are refused."},
-  field{&mqtt::await_rel_timeout,
-        "await_rel_timeout",
-        {1s, 24h},
-        reload::hot,
-        "How long a publication of QoS 2 may wait for its PUBREL in a "
-        "session that ends with its connection, before it is forgotten."},
   field{&mqtt::max_inflight,
         "max_inflight",
         {1, 65'535, "messages"},

@@ -69,12 +69,12 @@ inline constexpr auto fields<actors> = std::tuple{
         reload::cold,
         "Most bytes read from one connection in a turn of its reactor, "
         "before the others have theirs."},
-  field{&actors::turn_batch,
-        "turn_batch",
-        {1, 1'000'000, "messages"},
+  field{&actors::sockets_per_turn,
+        "sockets_per_turn",
+        {1, 65'536, "sockets"},
         reload::cold,
-        "Most messages that one actor handles before the next one has its "
-        "turn."},
+        "Most sockets that a reactor looks at before its actors have their "
+        "turn and output is written."},
   field{&actors::credit,
         "credit",
         {1, 10'000'000, "messages"},

@@ -77,13 +77,7 @@ inline constexpr auto fields<retainer> = std::tuple{
         {0, 1'000'000'000'000, "messages"},
         reload::hot,
         "Most topics with a retained message; further ones are not "
-        "retained. 0: no limit."},
-  field{&retainer::msg_expiry_interval,
-        "msg_expiry_interval",
-        {0s, 4'294'967'295s},
-        reload::hot,
-        "How long messages without a Message Expiry Interval are retained. "
-        "0s: for ever."}};
+        "retained. 0: no limit."}};
 
 template <>
 inline constexpr std::string_view about<delayed> =
@@ -119,6 +113,31 @@ inline constexpr auto fields<sys_topics> =
                    reload::hot,
                    "Time between two publications of uptime and date.",
                    "disabled"}};
+
+template <>
+inline constexpr std::string_view about<durable> =
+  "What is kept for durable sessions that are away.";
+
+template <>
+inline constexpr auto fields<durable> = std::tuple{
+  field{&durable::max_bytes,
+        "max_bytes",
+        {1_MB, 1'048'576_MB},
+        reload::cold,
+        "Most bytes of messages kept for sessions that are away, topics "
+        "and payloads, evenly over the shards. Beyond it the oldest messages "
+        "of a shard give way and are counted."}};
+
+template <>
+inline constexpr std::string_view about<auth> =
+  "Who may connect. Users and access rules are not there yet: every listener "
+  "takes whoever reaches it.";
+
+template <>
+inline constexpr auto fields<auth> = std::tuple{
+  field{&auth::test_method, "test_method", reload::cold,
+        "Offers the Authentication Method TROUPE-TEST, which has no secret: "
+        "for tests of clients' enhanced authentication only."}};
 
 template <>
 inline constexpr std::string_view about<http> =

@@ -179,6 +179,10 @@ schema_data make_schema() {
     all, "actors", [](auto& s, name) -> auto& { return s.actors; });
   add<shards>(
     all, "shards", [](auto& s, name) -> auto& { return s.shards; });
+  add<durable>(
+    all, "durable", [](auto& s, name) -> auto& { return s.durable; });
+  add<auth>(
+    all, "auth", [](auto& s, name) -> auto& { return s.auth; });
   add<http>(
     all, "http", [](auto& s, name) -> auto& { return s.http; });
   add<log>(

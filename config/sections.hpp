@@ -62,7 +62,6 @@ struct mqtt {
   bool exclusive_subscription = false;
   share_strategy shared_subscription_strategy = share_strategy::round_robin;
   bool ignore_loop_deliver = false;
-  bool strict_mode = true;
   std::optional<std::uint16_t> server_keepalive; ///< seconds
   double keepalive_multiplier = 1.5;
   milliseconds session_expiry_interval = 2h;
@@ -72,7 +71,6 @@ struct mqtt {
   bool upgrade_qos = false;
   std::uint16_t receive_maximum = 65'535;
   std::optional<std::uint32_t> max_awaiting_rel = 100;
-  std::optional<milliseconds> await_rel_timeout = 300s;
   std::uint16_t max_inflight = 32;
   std::optional<std::uint32_t> max_mqueue_len = 1'000;
   std::optional<byte_size> max_mqueue_bytes = 16_MB;
@@ -86,7 +84,6 @@ struct retainer {
   bool enable = true;
   byte_size max_payload_size = 1_MB;
   std::uint64_t max_retained_messages = 0; ///< 0: unlimited
-  milliseconds msg_expiry_interval = 0s;   ///< 0: never
 };
 
 /// `[delayed]`: publications to `$delayed/{seconds}/{topic}`.
@@ -133,8 +130,8 @@ struct node {
 struct actors {
   byte_size read_buffer = 64_KB;
   byte_size read_budget = 64_KB;
-  std::uint32_t turn_batch = 256;
-  std::uint32_t credit = 4'096;
+  std::uint32_t sockets_per_turn = 256;
+  std::uint32_t credit = 65'536;
   flush_policy flush = flush_policy::turn;
   std::optional<milliseconds> idle_buffer_release = 5s;
   milliseconds wheel_tick = 100ms;
@@ -145,6 +142,16 @@ struct actors {
 struct shards {
   std::uint32_t count = 16;
   milliseconds log_commit_delay = 0ms;
+};
+
+/// `[durable]`: what is kept for sessions that are away.
+struct durable {
+  std::optional<byte_size> max_bytes = 1'024_MB;
+};
+
+/// `[auth]`
+struct auth {
+  bool test_method = false;
 };
 
 /// `[http]`: `/status` and `/metrics`.
@@ -180,6 +187,8 @@ struct settings {
   config::node node;
   config::actors actors;
   config::shards shards;
+  config::durable durable;
+  config::auth auth;
   config::http http;
   config::log log;
   config::ctl ctl;

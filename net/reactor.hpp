@@ -34,6 +34,7 @@ public:
   virtual void flush() = 0;
 
 protected:
+  flushable() = default;
   ~flushable() = default;
 
 private:

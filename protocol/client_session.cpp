@@ -6,8 +6,10 @@ namespace troupe::protocol {
 
 std::uint16_t client_session::start(outbound&& x) {
   const auto identifier = next_identifier_;
-  in_flight_.push_back({std::move(x), identifier, in_flight::state::sent});
+  in_flight_.push_back(
+    {std::move(x), identifier, in_flight::state::sent, true});
   ++unacknowledged_;
+  ++open_;
   take_identifier();
   return identifier;
 }
@@ -18,12 +20,34 @@ void client_session::restore(in_flight&& x) {
   if (in_flight_.empty())
     next_identifier_ = x.packet_identifier;
   while (next_identifier_ != x.packet_identifier) {
-    in_flight_.push_back({{}, next_identifier_, in_flight::state::settled});
+    in_flight_.push_back(
+      {{}, next_identifier_, in_flight::state::settled, false});
     take_identifier();
   }
+  x.uses_quota = false;
+  if (x.now == in_flight::state::sent)
+    x.now = in_flight::state::waiting;
+  if (x.now == in_flight::state::waiting)
+    ++waiting_;
   in_flight_.push_back(std::move(x));
-  ++unacknowledged_;
+  ++open_;
   take_identifier();
+}
+
+const client_session::in_flight* client_session::take_resend() {
+  if (waiting_ == 0 || unacknowledged_ >= send_quota_)
+    return nullptr;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    auto& x = in_flight_[i];
+    if (x.now != in_flight::state::waiting)
+      continue;
+    x.now = in_flight::state::sent;
+    x.uses_quota = true;
+    --waiting_;
+    ++unacknowledged_;
+    return &x;
+  }
+  return nullptr;
 }
 
 client_session::victim client_session::enqueue(outbound&& x) {
@@ -76,7 +100,8 @@ client_session::find(std::uint16_t packet_identifier) noexcept {
                            ? std::size_t{packet_identifier} - first
                            : std::size_t{65'535} - first + packet_identifier;
   if (at >= in_flight_.size()
-      || in_flight_[at].now == in_flight::state::settled)
+      || in_flight_[at].now == in_flight::state::settled
+      || in_flight_[at].now == in_flight::state::waiting)
     return nullptr;
   return &in_flight_[at];
 }
@@ -84,7 +109,8 @@ client_session::find(std::uint16_t packet_identifier) noexcept {
 client_session::ack_answer client_session::settle(in_flight& x) noexcept {
   ack_answer answer{ack::settled, std::move(x.what)};
   x.now = in_flight::state::settled;
-  --unacknowledged_;
+  unacknowledged_ -= x.uses_quota ? 1 : 0;
+  --open_;
   while (!in_flight_.empty()
          && in_flight_.front().now == in_flight::state::settled)
     in_flight_.pop_front();

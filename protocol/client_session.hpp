@@ -74,7 +74,8 @@ public:
   /// Whether one more QoS 1 or 2 message may be sent: quota is left
   /// [MQTT-4.9.0-2] and a packet identifier is free [MQTT-2.2.1-4].
   bool may_send() const noexcept {
-    return unacknowledged_ < send_quota_ && in_flight_.size() < 65'535;
+    return unacknowledged_ < send_quota_ && waiting_ == 0
+           && in_flight_.size() < 65'535;
   }
 
   /// Takes a packet identifier for `x` (QoS 1 or 2) and keeps it until it is
@@ -127,17 +128,23 @@ public:
   ack_answer on_pubrec(std::uint16_t packet_identifier, bool failed);
   ack_answer on_pubcomp(std::uint16_t packet_identifier);
 
+  /// PUBLISH packets that use the quota of this connection.
   std::size_t unacknowledged() const noexcept { return unacknowledged_; }
+  /// Messages that are not settled, of earlier connections included.
+  std::size_t in_flight_count() const noexcept { return open_; }
 
   /// What is in flight, in the order it was first sent.
   struct in_flight {
     outbound what;
     std::uint16_t packet_identifier = 0;
     enum class state : std::uint8_t {
-      sent,
-      released,
-      settled
-    } now = state::sent;
+      waiting,  ///< of an earlier connection, not sent again on this one yet
+      sent,     ///< PUBLISH is out
+      released, ///< PUBREL is out, or to be sent first on this connection
+      settled,
+    };
+    state now = state::sent;
+    bool uses_quota = true; ///< its PUBLISH was sent on this connection
   };
   /// Calls `f(in_flight&)` for all that is not settled, oldest first.
   template <class F>
@@ -146,8 +153,11 @@ public:
       if (in_flight_[i].now != in_flight::state::settled)
         f(in_flight_[i]);
   }
-  /// Puts one entry of an earlier connection back, in order; quota is used.
+  /// Puts one entry of an earlier connection back, in order. Its PUBLISH is to
+  /// be sent again before anything new [MQTT-4.4.0-1], within the quota.
   void restore(in_flight&& x);
+  /// The next PUBLISH to send again, or null; it counts as sent now.
+  const in_flight* take_resend();
   void set_next_packet_identifier(std::uint16_t next) noexcept {
     if (in_flight_.empty() && next != 0)
       next_identifier_ = next;
@@ -198,6 +208,8 @@ private:
   std::uint32_t queue_max_ = 1'000;
   std::uint32_t queued_qos0_ = 0;
   std::uint16_t unacknowledged_ = 0;
+  std::uint16_t waiting_ = 0; ///< entries of that state
+  std::uint16_t open_ = 0;    ///< entries that are not settled
   std::uint16_t send_quota_ = 32;
   std::uint16_t next_identifier_ = 1;
   std::uint16_t awaiting_release_max_ = 100;

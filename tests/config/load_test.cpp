@@ -36,7 +36,7 @@ max_packet_size = "64KB"            # size
 server_keepalive = 60               # integer or a word
 max_inflight = 7                    # integer
 keepalive_multiplier = 2            # number
-strict_mode = false                 # boolean
+mqueue_store_qos0 = false           # boolean
 response_information = "r\u00e9s/"  # string
 shared_subscription_strategy = "sticky"
 max_awaiting_rel = "infinity"
@@ -59,7 +59,7 @@ bind = 1885
   BOOST_TEST(s.mqtt.server_keepalive.value() == 60);
   BOOST_TEST(s.mqtt.max_inflight == 7);
   BOOST_TEST(s.mqtt.keepalive_multiplier == 2.0);
-  BOOST_TEST(!s.mqtt.strict_mode);
+  BOOST_TEST(!s.mqtt.mqueue_store_qos0);
   BOOST_TEST(s.mqtt.response_information == "r\u00e9s/");
   BOOST_CHECK(s.mqtt.shared_subscription_strategy == share_strategy::sticky);
   BOOST_TEST(!s.mqtt.max_awaiting_rel.has_value());
@@ -92,13 +92,13 @@ BOOST_AUTO_TEST_CASE(later_sources_win) {
 
 BOOST_AUTO_TEST_CASE(untyped_text_becomes_every_type) {
   const auto l = must_load(
-    set({"mqtt.strict_mode=false", "mqtt.max_inflight=5",
+    set({"mqtt.mqueue_store_qos0=false", "mqtt.max_inflight=5",
          "mqtt.keepalive_multiplier=2.5", "mqtt.idle_timeout=1m",
          "mqtt.max_packet_size=1KB", "mqtt.server_keepalive=disabled",
          "mqtt.response_information=a=b", "log.level=debug",
          "listeners.tcp.default.bind=[::1]:0", "log.rate_limit=infinity",
          "listeners.tcp.default.tcp_options.backlog=3"}));
-  BOOST_TEST(!l.values.mqtt.strict_mode);
+  BOOST_TEST(!l.values.mqtt.mqueue_store_qos0);
   BOOST_TEST(l.values.mqtt.keepalive_multiplier == 2.5);
   BOOST_CHECK(l.values.mqtt.idle_timeout == 60s);
   BOOST_TEST(l.values.mqtt.max_packet_size.count == 1024U);

@@ -1,0 +1,561 @@
+#include "actors/connection.hpp"
+
+#include "actors/session.hpp"
+#include "net/tcp.hpp"
+
+#include <cerrno>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace troupe::actors {
+
+using protocol::packet_type;
+using protocol::protocol_version;
+using protocol::reason_code;
+
+connection::connection(caf::actor_config& config, home& on, int fd,
+                       const listener_options& of)
+  : pinned_actor(config, on), fd_(fd), listener_(of), last_read_(on.now()),
+    connected_at_(on.now()) {}
+
+connection::~connection() {
+  if (fd_ >= 0)
+    ::close(fd_);
+}
+
+void connection::begin(caf::actor self) {
+  self_ = at().enter(*this, std::move(self));
+  at().shared().connections.fetch_add(1, std::memory_order_relaxed);
+  count(at().numbers().connections, std::int64_t{1});
+  arm_timer();
+  if (!at().watch(fd_, EPOLLIN, *this))
+    end(false, false, "the socket cannot be watched");
+}
+
+std::string connection::peer() const {
+  return fd_ >= 0 ? net::endpoint::peer_of(fd_).to_string() : std::string{};
+}
+
+std::optional<connection::info> connection::describe() const {
+  if (session_ == nullptr)
+    return std::nullopt;
+  info x;
+  x.client_id = session_->client_id();
+  x.peer = peer();
+  x.listener = "tcp:" + listener_.name;
+  x.user_name = user_name_ ? *user_name_ : std::string{};
+  x.version = version_;
+  x.clean_start = clean_start_;
+  x.keep_alive = keep_alive_;
+  x.expiry_interval = session_->expiry_interval();
+  x.subscriptions = session_->subscription_count();
+  x.in_flight = session_->rules().unacknowledged();
+  x.queued = session_->rules().queued();
+  x.received = received_;
+  x.sent = sent_;
+  x.connected_for = std::chrono::duration_cast<std::chrono::seconds>(
+    at().now() - connected_at_);
+  return x;
+}
+
+// ---- reading ---------------------------------------------------------------
+
+void connection::on_ready(std::uint32_t events) {
+  // Whatever throws here ends this client only.
+  const caf::strong_actor_ptr keep{ctrl()};
+  try {
+    if ((events & EPOLLOUT) != 0 && fd_ >= 0)
+      write();
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || fd_ < 0)
+      return;
+    if (phase_ == phase::claiming && (events & EPOLLHUP) == 0) {
+      // What follows the CONNECT waits for the answer to it.
+      pause_reading(true);
+    } else if (!reading_paused_ || (events & EPOLLHUP) != 0) {
+      read();
+    }
+  } catch (const std::exception& e) {
+    at().report_crash(*this, e.what());
+    end(false, false, "internal error");
+  }
+}
+
+void connection::read() {
+  auto& numbers = at().numbers();
+  auto* buffer = at().read_buffer();
+  std::size_t taken = 0;
+  while (fd_ >= 0 && !reading_paused_ && taken < at().dials().read_budget) {
+    const auto got = ::recv(fd_, buffer, at().read_buffer_size(), 0);
+    if (got <= 0) {
+      if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+      if (got < 0)
+        count(numbers.close_error);
+      end(false, false, got < 0 ? "socket error" : "closed by the client");
+      return;
+    }
+    count(numbers.reads);
+    count(numbers.bytes_received, static_cast<std::uint64_t>(got));
+    last_read_ = at().now();
+    take({buffer, static_cast<std::size_t>(got)});
+    if (static_cast<std::size_t>(got) < at().read_buffer_size())
+      return; // nothing more for now
+    taken += static_cast<std::size_t>(got);
+  }
+}
+
+void connection::take(protocol::bytes_view fresh) {
+  if (input_.empty()) {
+    if (const auto used = consume(fresh)) {
+      if (*used < fresh.size())
+        input_.append(fresh.subspan(*used));
+      else if (input_.capacity() != 0)
+        input_.release();
+    }
+    return;
+  }
+  input_.append(fresh);
+  if (const auto used = consume(input_.view())) {
+    input_.consume(*used);
+    if (input_.empty())
+      input_.release();
+  }
+}
+
+std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
+  std::size_t used = 0;
+  while (used < in.size()) {
+    const auto frame = protocol::next_frame(in.subspan(used),
+                                            at().mqtt().max_packet_size);
+    if (!frame) {
+      fail(frame.error(), "malformed or too large a packet");
+      return std::nullopt;
+    }
+    if (!frame.value())
+      break;
+    // The first packet says at once whether this is a client of ours
+    // [MQTT-3.1.0-1].
+    used += frame.value()->size;
+    count(at().numbers().packets_received);
+    if (!on_packet(*frame.value()))
+      return std::nullopt;
+    if (phase_ == phase::claiming)
+      break;
+  }
+  return used;
+}
+
+bool connection::on_packet(const protocol::frame& in) {
+  switch (phase_) {
+    case phase::awaiting_connect:
+      if (in.type() == packet_type::connect)
+        return on_connect(in);
+      count(at().numbers().malformed);
+      end(false, false, "the first packet is not a CONNECT");
+      return false;
+    case phase::authenticating:
+      if (in.type() == packet_type::auth)
+        return on_auth(in);
+      if (in.type() != packet_type::disconnect)
+        count(at().numbers().malformed);
+      end(false, false, "no AUTH during authentication");
+      return false;
+    case phase::live:
+      return on_live_packet(in);
+    case phase::claiming:
+    case phase::closed:
+      break;
+  }
+  return false;
+}
+
+bool connection::on_live_packet(const protocol::frame& in) {
+  auto& numbers = at().numbers();
+  switch (in.type()) {
+    case packet_type::publish:
+      return on_publish(in);
+    case packet_type::puback:
+    case packet_type::pubrec:
+    case packet_type::pubrel:
+    case packet_type::pubcomp: {
+      const auto ack = protocol::decode_ack(in, version_);
+      if (!ack)
+        return fail(ack.error(), "malformed acknowledgement");
+      const auto answer = session_->on_ack(ack.value());
+      return answer == reason_code::success
+             || fail(answer, "acknowledgement out of order");
+    }
+    case packet_type::subscribe: {
+      count(numbers.subscribe_received);
+      const auto packet = protocol::decode_subscribe(in, version_);
+      if (!packet)
+        return fail(packet.error(), "malformed SUBSCRIBE");
+      const auto answer = session_->on_subscribe(packet.value());
+      return answer == reason_code::success || fail(answer, "bad SUBSCRIBE");
+    }
+    case packet_type::unsubscribe: {
+      count(numbers.unsubscribe_received);
+      const auto packet = protocol::decode_unsubscribe(in, version_);
+      if (!packet)
+        return fail(packet.error(), "malformed UNSUBSCRIBE");
+      const auto answer = session_->on_unsubscribe(packet.value());
+      return answer == reason_code::success || fail(answer, "bad UNSUBSCRIBE");
+    }
+    case packet_type::pingreq: {
+      count(numbers.pingreq_received);
+      if (const auto ok = protocol::decode_ping(in, version_); !ok)
+        return fail(ok.error(), "malformed PINGREQ");
+      protocol::encode_pingresp(output_);
+      count(numbers.pingresp_sent);
+      count(numbers.packets_sent);
+      wants_flush();
+      return true;
+    }
+    case packet_type::disconnect:
+      return on_disconnect(in);
+    case packet_type::auth:
+      return on_auth(in);
+    case packet_type::connect: // a second one [MQTT-3.1.0-2]
+      return fail(reason_code::protocol_error, "a second CONNECT");
+    default:
+      return fail(reason_code::protocol_error,
+                  "a packet that only servers send");
+  }
+}
+
+bool connection::on_publish(const protocol::frame& in) {
+  count(at().numbers().publish_received);
+  ++received_;
+  auto decoded = protocol::decode_publish(in, version_);
+  if (!decoded)
+    return fail(decoded.error(), "malformed PUBLISH");
+  auto& packet = decoded.value();
+  if (packet.topic_alias != 0) {
+    if (packet.topic_alias > at().mqtt().max_topic_alias)
+      return fail(reason_code::topic_alias_invalid,
+                  "Topic Alias above the maximum");
+    if (!aliases_)
+      aliases_ = std::make_unique<aliases>();
+    auto& known = aliases_->inbound;
+    if (!packet.topic.empty()) {
+      if (known.size() < packet.topic_alias)
+        known.resize(packet.topic_alias);
+      auto& name = known[packet.topic_alias - 1U];
+      aliases_->inbound_bytes += packet.topic.size() - name.size();
+      if (aliases_->inbound_bytes > at().mqtt().max_topic_alias_bytes)
+        return fail(reason_code::quota_exceeded,
+                    "the topics of aliases exceed mqtt.max_topic_alias_bytes");
+      name = packet.topic;
+    } else if (known.size() < packet.topic_alias
+               || known[packet.topic_alias - 1U].empty()) {
+      return fail(reason_code::protocol_error, "unknown Topic Alias");
+    } else {
+      packet.topic = known[packet.topic_alias - 1U];
+    }
+  }
+  const auto answer = session_->on_publish(packet);
+  return answer == reason_code::success || fail(answer, "refused PUBLISH");
+}
+
+bool connection::on_disconnect(const protocol::frame& in) {
+  count(at().numbers().disconnect_received);
+  const auto packet = protocol::decode_disconnect(in, version_, true);
+  if (!packet)
+    return fail(packet.error(), "malformed DISCONNECT");
+  if (const auto& wanted = packet.value().session_expiry_interval) {
+    if (session_->expiry_interval() == 0 && *wanted != 0)
+      return fail(reason_code::protocol_error,
+                  "DISCONNECT makes a transient session durable");
+    session_->set_expiry_interval(
+      std::min(*wanted, at().mqtt().max_session_expiry_interval));
+  }
+  end(packet.value().reason == reason_code::normal_disconnection, false,
+      "disconnected by the client");
+  return false;
+}
+
+// ---- writing ---------------------------------------------------------------
+
+void connection::send(const protocol::message& message,
+                      protocol::delivery how) {
+  if (fd_ < 0)
+    return;
+  if (aliases_ && aliases_->outbound_max != 0) {
+    auto& known = aliases_->outbound;
+    if (const auto found = known.find(std::string{message.topic()});
+        found != known.end()) {
+      how.topic_alias = found->second;
+      how.omit_topic = true;
+    } else if (known.size() < aliases_->outbound_max) {
+      how.topic_alias = static_cast<std::uint16_t>(known.size() + 1);
+      known.emplace(message.topic(), how.topic_alias);
+    }
+  }
+  protocol::encode_message(output_, message, how, version_, at().now());
+  ++sent_;
+  count(at().numbers().packets_sent);
+  count(at().numbers().publish_sent);
+  wants_flush();
+}
+
+void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
+                          reason_code reason) {
+  if (fd_ < 0)
+    return;
+  auto& numbers = at().numbers();
+  switch (type) {
+    case packet_type::puback:
+      count(numbers.puback_sent);
+      break;
+    case packet_type::pubrec:
+      count(numbers.pubrec_sent);
+      break;
+    case packet_type::pubrel:
+      count(numbers.pubrel_sent);
+      break;
+    default:
+      count(numbers.pubcomp_sent);
+  }
+  count(numbers.packets_sent);
+  protocol::ack_packet packet;
+  packet.type = type;
+  packet.packet_identifier = packet_identifier;
+  packet.reason = reason;
+  protocol::encode_ack(output_, packet, version_, packet_limit_);
+  wants_flush();
+}
+
+void connection::send_suback(std::uint16_t packet_identifier,
+                             std::span<const reason_code> reasons) {
+  protocol::suback_packet packet;
+  packet.packet_identifier = packet_identifier;
+  packet.reasons = reasons;
+  protocol::encode_suback(output_, packet, version_, packet_limit_);
+  count(at().numbers().suback_sent);
+  count(at().numbers().packets_sent);
+  wants_flush();
+}
+
+void connection::send_unsuback(std::uint16_t packet_identifier,
+                               std::span<const reason_code> reasons) {
+  protocol::unsuback_packet packet;
+  packet.packet_identifier = packet_identifier;
+  packet.reasons = reasons;
+  protocol::encode_unsuback(output_, packet, version_, packet_limit_);
+  count(at().numbers().unsuback_sent);
+  count(at().numbers().packets_sent);
+  wants_flush();
+}
+
+void connection::wants_flush() {
+  if (!holds_buffers_ && at().dials().idle_buffer_release.count() != 0) {
+    holds_buffers_ = true;
+    at().release_later(self_);
+  }
+  if (at().dials().flush_each_message && !write_blocked_)
+    write();
+  else
+    at().at_end_of_turn(*this);
+}
+
+bool connection::release_buffers() {
+  if (at().now() - last_read_ < at().dials().idle_buffer_release)
+    return false;
+  holds_buffers_ = false;
+  if (output_.empty())
+    output_.release();
+  if (session_ != nullptr)
+    session_->shrink();
+  return true;
+}
+
+void connection::watch_again() {
+  at().rewatch(fd_,
+               (write_blocked_ ? std::uint32_t{EPOLLOUT} : 0U)
+                 | (reading_paused_ ? 0U : std::uint32_t{EPOLLIN}),
+               *this);
+}
+
+void connection::pause_reading(bool pause) {
+  if (std::exchange(reading_paused_, pause) != pause)
+    watch_again();
+}
+
+void connection::flush() {
+  const caf::strong_actor_ptr keep{ctrl()};
+  if (fd_ >= 0 && !write_blocked_)
+    write();
+}
+
+void connection::write() {
+  auto& numbers = at().numbers();
+  while (!output_.empty()) {
+    const auto bytes = output_.view();
+    const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    count(numbers.writes);
+    if (sent < 0) {
+      if (errno == EINTR)
+        continue;
+      if (errno != EAGAIN) {
+        count(numbers.close_error);
+        end(false, false, "socket error");
+        return;
+      }
+      count(numbers.write_blocked);
+      if (!write_blocked_) {
+        write_blocked_ = true;
+        blocked_since_ = at().now();
+        arm_timer();
+      }
+      // A client that does not read is not read from either once a lot waits
+      // for it: its requests must not pile up here.
+      reading_paused_ = reading_paused_ || !writable();
+      watch_again();
+      return;
+    }
+    count(numbers.bytes_sent, static_cast<std::uint64_t>(sent));
+    output_.consume(static_cast<std::size_t>(sent));
+    blocked_since_ = at().now();
+    if (output_.empty() && session_ != nullptr && session_->rules().queued() > 0)
+      session_->pump();
+  }
+  if (output_.capacity() > 65'536)
+    output_.release();
+  if (write_blocked_) {
+    write_blocked_ = false;
+    reading_paused_ = phase_ == phase::claiming && reading_paused_;
+    watch_again();
+    if (session_ != nullptr)
+      session_->pump();
+  }
+}
+
+// ---- time ------------------------------------------------------------------
+
+void connection::arm_timer() {
+  using std::chrono::milliseconds;
+  auto deadline = std::chrono::steady_clock::time_point::max();
+  if (phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
+    deadline = connected_at_ + at().mqtt().idle_timeout;
+  else if (keep_alive_ != 0)
+    deadline = last_read_
+               + milliseconds(static_cast<std::int64_t>(
+                 1000.0 * keep_alive_ * at().mqtt().keepalive_multiplier));
+  if (write_blocked_)
+    deadline = std::min(deadline, blocked_since_ + listener_.send_timeout);
+  if (deadline != std::chrono::steady_clock::time_point::max())
+    at().wheel().arm(*this, deadline);
+}
+
+void connection::on_timer() {
+  const caf::strong_actor_ptr keep{ctrl()};
+  using std::chrono::milliseconds;
+  const auto now = at().now();
+  auto& numbers = at().numbers();
+  if (write_blocked_ && now >= blocked_since_ + listener_.send_timeout) {
+    count(numbers.close_send_timeout);
+    end(false, false, "the client does not read");
+    return;
+  }
+  if ((phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
+      && now >= connected_at_ + at().mqtt().idle_timeout) {
+    count(numbers.close_idle);
+    end(false, false, "no CONNECT in time");
+    return;
+  }
+  if (phase_ == phase::live && keep_alive_ != 0
+      && now >= last_read_
+                  + milliseconds(static_cast<std::int64_t>(
+                    1000.0 * keep_alive_ * at().mqtt().keepalive_multiplier))) {
+    if (!reading_paused_) {
+      count(numbers.close_keepalive);
+      close(reason_code::keep_alive_timeout, "Keep Alive timeout");
+      return;
+    }
+    last_read_ = now; // not read by our own choice
+  }
+  if (session_ != nullptr)
+    session_->shrink();
+  arm_timer();
+}
+
+// ---- the end ---------------------------------------------------------------
+
+bool connection::fail(reason_code why, std::string_view cause) {
+  count(at().numbers().malformed);
+  if (phase_ == phase::live)
+    close(why, cause);
+  else
+    end(false, false, cause);
+  return false;
+}
+
+void connection::close(reason_code why, std::string_view cause) {
+  if (fd_ >= 0 && phase_ == phase::live
+      && version_ == protocol_version::mqtt_5_0) {
+    protocol::disconnect_packet packet;
+    packet.reason = why;
+    if (problem_information_ || why != reason_code::success)
+      packet.reason_string = cause;
+    if (protocol::encode_disconnect(output_, packet, version_,
+                                    packet_limit_)) {
+      count(at().numbers().disconnect_sent);
+      count(at().numbers().packets_sent);
+    }
+  }
+  end(false, false, cause);
+}
+
+void connection::end(bool discard_will, bool discard, std::string_view cause) {
+  if (phase_ == phase::closed)
+    return;
+  if (fd_ >= 0 && !output_.empty() && !write_blocked_) {
+    const auto bytes = output_.view();
+    if (const auto sent =
+          ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        sent > 0)
+      count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
+  }
+  if (session_ != nullptr || phase_ != phase::awaiting_connect)
+    at().log({log_level::debug, "connection.closed", cause,
+              session_ != nullptr ? std::string_view{session_->client_id()}
+                                  : std::string_view{},
+              peer()});
+  close_socket();
+  if (phase_ == phase::claiming) {
+    phase_ = phase::closed; // until the shard has answered
+    return;
+  }
+  phase_ = phase::closed;
+  if (auto* its = std::exchange(session_, nullptr)) {
+    count(at().numbers().client_disconnected);
+    its->on_connection_closed(discard_will, discard);
+  }
+  leave_home();
+}
+
+void connection::close_socket() {
+  at().forget(*this);
+  net::timing_wheel::disarm(*this);
+  if (fd_ < 0)
+    return;
+  at().unwatch(fd_, *this);
+  ::close(fd_);
+  fd_ = -1;
+  at().shared().connections.fetch_sub(1, std::memory_order_relaxed);
+  count(at().numbers().connections, std::int64_t{-1});
+}
+
+void connection::leave_home() {
+  const caf::strong_actor_ptr keep{ctrl()};
+  at().leave(self_);
+  quit();
+}
+
+void connection::on_end() {
+  // Ended from outside (an exit message, a crash): as if the socket broke.
+  if (phase_ != phase::closed)
+    end(false, false, "the connection's actor was ended");
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,177 @@
+#pragma once
+// One client's socket.
+
+#include "actors/authentication.hpp"
+#include "actors/home.hpp"
+#include "protocol/byte_buffer.hpp"
+#include "protocol/codec.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace troupe::actors {
+
+class session;
+
+/// Reads, decodes and hands packets to the session; encodes and writes what
+/// the session sends. Knows the wire: versions, Maximum Packet Size, Topic
+/// Aliases, Keep Alive, and the CONNECT and AUTH exchange before there is a
+/// session.
+class connection final : public pinned_actor,
+                         private net::socket_handler,
+                         private net::flushable,
+                         private net::timing_wheel::timer {
+public:
+  connection(caf::actor_config& config, home& on, int fd,
+             const listener_options& of);
+  ~connection() override;
+
+  const char* name() const override { return "connection"; }
+  /// Registers with the home and begins to read. Called once.
+  void begin(caf::actor self);
+
+  // ---- for its session -----------------------------------------------------
+
+  protocol::protocol_version version() const noexcept { return version_; }
+  /// Gives buffers back that a quiet client does not need.
+  /// @returns false if it was not quiet for `actors.idle_buffer_release`.
+  bool release_buffers();
+  /// False while so much waits for the socket that more should be queued.
+  bool writable() const noexcept {
+    return output_.size() < listener_.output_high_watermark;
+  }
+  /// The receiver's limit, fixed header included.
+  std::size_t packet_limit() const noexcept { return packet_limit_; }
+  void send(const protocol::message& message, protocol::delivery how);
+  void send_ack(protocol::packet_type type, std::uint16_t packet_identifier,
+                protocol::reason_code reason);
+  void send_suback(std::uint16_t packet_identifier,
+                   std::span<const protocol::reason_code> reasons);
+  void send_unsuback(std::uint16_t packet_identifier,
+                     std::span<const protocol::reason_code> reasons);
+  /// Ends the connection; in MQTT 5.0 says why first.
+  void close(protocol::reason_code why, std::string_view cause);
+
+  // ---- from shards and operators -------------------------------------------
+
+  void handle(client_event& what);
+
+  struct info {
+    std::string client_id;
+    std::string peer;
+    std::string listener;
+    std::string user_name;
+    protocol::protocol_version version{};
+    bool clean_start = true;
+    std::uint16_t keep_alive = 0;
+    std::uint32_t expiry_interval = 0;
+    std::size_t subscriptions = 0;
+    std::size_t in_flight = 0;
+    std::size_t queued = 0;
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    std::chrono::seconds connected_for{0};
+  };
+  /// Nothing before CONNACK.
+  std::optional<info> describe() const;
+  session* its_session() const noexcept { return session_; }
+
+private:
+  enum class phase : std::uint8_t {
+    awaiting_connect,
+    authenticating, ///< AUTH packets go back and forth
+    claiming,       ///< waits for the session's shard
+    live,
+    closed,         ///< no socket any more, but a claim is under way
+  };
+  /// What the CONNECT said, until it is answered.
+  struct handshake {
+    std::string client_id;
+    bool assigned_id = false;
+    bool clean_start = true;
+    std::uint32_t expiry_interval = 0;
+    bool expiry_capped = false;
+    std::uint16_t receive_maximum = 65'535;
+    bool wants_response_information = false;
+    std::shared_ptr<cluster::will_record> will;
+    std::vector<std::uint8_t> final_data; ///< Authentication Data of CONNACK
+  };
+  struct authentication {
+    std::string method;
+    std::shared_ptr<authentication_method> how;
+    std::unique_ptr<authentication_exchange> exchange;
+  };
+  struct aliases {
+    std::vector<std::string> inbound; ///< by alias minus one
+    std::unordered_map<std::string, std::uint16_t> outbound;
+    std::uint16_t outbound_max = 0;
+    std::size_t inbound_bytes = 0;
+  };
+
+  void receive(caf::type_erased_tuple&) override {}
+  void on_end() override;
+  void on_ready(std::uint32_t events) override;
+  void on_timer() override;
+  void flush() override;
+
+  void read();
+  void take(protocol::bytes_view fresh);
+  /// Consumes whole packets; @returns bytes used, or nullopt: it was closed.
+  std::optional<std::size_t> consume(protocol::bytes_view in);
+  bool on_packet(const protocol::frame& in);
+  bool on_live_packet(const protocol::frame& in);
+  bool on_publish(const protocol::frame& in);
+  bool on_disconnect(const protocol::frame& in);
+  // connection_connect.cpp
+  bool on_connect(const protocol::frame& in);
+  bool check_connect(const protocol::connect_packet& in);
+  void take_connect(const protocol::connect_packet& in);
+  bool on_auth(const protocol::frame& in);
+  bool authenticate(protocol::bytes_view data);
+  void claim();
+  void granted(cluster::claim_granted& x);
+  void send_connack(bool session_present);
+  void refuse(protocol::reason_code why, std::string_view cause);
+  void send_auth(protocol::reason_code reason, protocol::bytes_view data);
+
+  bool fail(protocol::reason_code why, std::string_view cause);
+  void end(bool discard_will, bool discard, std::string_view cause);
+  void close_socket();
+  void leave_home();
+  void write();
+  void wants_flush();
+  void watch_again();
+  void pause_reading(bool pause);
+  void arm_timer();
+  std::string peer() const;
+
+  int fd_;
+  phase phase_ = phase::awaiting_connect;
+  protocol::protocol_version version_ = protocol::protocol_version::mqtt_5_0;
+  bool write_blocked_ = false;
+  bool reading_paused_ = false;
+  bool problem_information_ = true;
+  bool holds_buffers_ = false;
+  bool clean_start_ = true;
+  std::uint16_t keep_alive_ = 0; ///< seconds, 0: off
+  client_ref self_;
+  session* session_ = nullptr;
+  const listener_options& listener_;
+  protocol::byte_buffer input_; ///< of an unfinished packet
+  protocol::byte_buffer output_;
+  std::size_t packet_limit_ = protocol::no_packet_limit;
+  std::chrono::steady_clock::time_point last_read_;
+  std::chrono::steady_clock::time_point blocked_since_;
+  std::chrono::steady_clock::time_point connected_at_;
+  std::unique_ptr<handshake> handshake_;
+  std::unique_ptr<authentication> authentication_;
+  std::unique_ptr<aliases> aliases_;
+  std::unique_ptr<std::string> user_name_;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,392 @@
+// The part of a connection before its session: CONNECT, AUTH, CONNACK.
+
+#include "actors/connection.hpp"
+#include "actors/session.hpp"
+#include "protocol/hash.hpp"
+
+#include <algorithm>
+#include <random>
+
+namespace troupe::actors {
+
+using protocol::protocol_version;
+using protocol::reason_code;
+
+namespace {
+
+/// A Client Identifier that no client would choose: 128 random bits.
+std::string make_client_id() {
+  static constexpr std::string_view digits =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  thread_local std::random_device device;
+  std::string made = "auto-";
+  for (int i = 0; i < 22; ++i)
+    made += digits[device() % digits.size()];
+  return made;
+}
+
+std::uint32_t cap_message_expiry(std::optional<std::uint32_t> wanted,
+                                 std::uint32_t most) {
+  return std::min(wanted.value_or(most), most);
+}
+
+} // namespace
+
+bool connection::on_connect(const protocol::frame& in) {
+  auto& numbers = at().numbers();
+  count(numbers.connect_received);
+  count(numbers.client_connect);
+  const auto decoded =
+    protocol::decode_connect(in, at().mqtt().strict_clientid_length_3_1);
+  if (!decoded) {
+    count(numbers.malformed);
+    // The version may be unknown here; refusals that older clients understand
+    // go out in their form [MQTT-3.1.2-1, MQTT-3.1.3-8].
+    const auto why = decoded.error();
+    const bool v5 = in.body.size() > 6 && in.body[6] == 5;
+    version_ = v5 ? protocol_version::mqtt_5_0 : protocol_version::mqtt_3_1_1;
+    if (v5 || why == reason_code::unsupported_protocol_version
+        || why == reason_code::client_identifier_not_valid)
+      refuse(why, "malformed CONNECT");
+    else
+      end(false, false, "malformed CONNECT");
+    return false;
+  }
+  const auto& packet = decoded.value();
+  version_ = packet.version;
+  if (!check_connect(packet))
+    return false;
+  take_connect(packet);
+  if (packet.authentication_method) {
+    const auto& methods = at().shared().options.methods;
+    const auto how = std::find_if(
+      methods.begin(), methods.end(),
+      [&](const auto& x) { return x->name() == *packet.authentication_method; });
+    if (how == methods.end()) {
+      refuse(reason_code::bad_authentication_method,
+             "unknown Authentication Method");
+      return false;
+    }
+    authentication_ = std::make_unique<authentication>();
+    authentication_->method = *packet.authentication_method;
+    authentication_->how = *how;
+    authentication_->exchange = (*how)->begin();
+    phase_ = phase::authenticating;
+    return authenticate(packet.authentication_data.value_or(
+      protocol::bytes_view{}));
+  }
+  claim();
+  return true;
+}
+
+bool connection::check_connect(const protocol::connect_packet& in) {
+  const auto& rules = at().mqtt();
+  const auto no = [this](reason_code why, std::string_view cause) {
+    refuse(why, cause);
+    return false;
+  };
+  if (at().shared().stopping.load(std::memory_order_relaxed))
+    return no(version_ == protocol_version::mqtt_5_0
+                ? reason_code::server_shutting_down
+                : reason_code::server_unavailable,
+              "the server is shutting down");
+  if (in.client_id.empty() && version_ == protocol_version::mqtt_3_1_1
+      && !in.clean_start)
+    return no(reason_code::client_identifier_not_valid,
+              "an empty Client Identifier needs Clean Session 1");
+  if (in.client_id.empty() && !rules.empty_clientid_allowed)
+    return no(reason_code::client_identifier_not_valid,
+              "mqtt.empty_clientid_allowed is false");
+  if (in.client_id.size() > rules.max_clientid_len)
+    return no(reason_code::client_identifier_not_valid,
+              "the Client Identifier is longer than mqtt.max_clientid_len");
+  if (in.will) {
+    if (static_cast<std::uint8_t>(in.will->qos) > rules.max_qos_allowed)
+      return no(reason_code::qos_not_supported,
+                "Will QoS above mqtt.max_qos_allowed");
+    if (in.will->retain && !rules.retain_available)
+      return no(reason_code::retain_not_supported,
+                "Will Retain, but mqtt.retain_available is false");
+    if (protocol::level_count(in.will->topic) > rules.max_topic_levels)
+      return no(reason_code::topic_name_invalid,
+                "Will Topic has more levels than mqtt.max_topic_levels");
+  }
+  return true;
+}
+
+void connection::take_connect(const protocol::connect_packet& in) {
+  const auto& rules = at().mqtt();
+  handshake_ = std::make_unique<handshake>();
+  auto& x = *handshake_;
+  x.client_id = in.client_id;
+  if (x.client_id.empty()) {
+    x.client_id = make_client_id();
+    x.assigned_id = true;
+  }
+  x.clean_start = clean_start_ = in.clean_start;
+  if (version_ == protocol_version::mqtt_5_0)
+    x.expiry_interval = in.session_expiry_interval.value_or(0);
+  else
+    x.expiry_interval = in.clean_start ? 0 : rules.session_expiry_interval;
+  if (x.expiry_interval > rules.max_session_expiry_interval) {
+    x.expiry_interval = rules.max_session_expiry_interval;
+    x.expiry_capped = true;
+  }
+  x.receive_maximum = in.receive_maximum;
+  x.wants_response_information = in.request_response_information;
+  problem_information_ = in.request_problem_information;
+  keep_alive_ =
+    rules.server_keepalive != 0 ? rules.server_keepalive : in.keep_alive;
+  packet_limit_ = in.maximum_packet_size
+                    ? std::size_t{*in.maximum_packet_size}
+                    : protocol::no_packet_limit;
+  if (in.user_name)
+    user_name_ = std::make_unique<std::string>(*in.user_name);
+  if (in.topic_alias_maximum != 0) {
+    aliases_ = std::make_unique<aliases>();
+    aliases_->outbound_max =
+      std::min(in.topic_alias_maximum, rules.max_topic_alias_out);
+  }
+  if (in.will) {
+    protocol::message_options made;
+    made.topic = in.will->topic;
+    made.payload = in.will->payload;
+    made.properties = in.will->properties;
+    made.qos = in.will->qos;
+    made.retain = in.will->retain;
+    if (in.will->message_expiry_interval
+        || rules.message_expiry_interval != 0xFFFF'FFFF)
+      made.message_expiry_interval = cap_message_expiry(
+        in.will->message_expiry_interval, rules.message_expiry_interval);
+    made.received_at = at().now();
+    made.publisher = protocol::hash64(x.client_id);
+    x.will = std::make_shared<cluster::will_record>();
+    x.will->message = protocol::message::make(made);
+    x.will->delay = std::chrono::seconds{in.will->delay_interval};
+  }
+}
+
+bool connection::on_auth(const protocol::frame& in) {
+  count(at().numbers().auth_received);
+  if (version_ != protocol_version::mqtt_5_0 || !authentication_)
+    return fail(reason_code::protocol_error,
+                "AUTH without an Authentication Method"); // [MQTT-4.12.0-7]
+  const auto packet = protocol::decode_auth(in);
+  if (!packet)
+    return fail(packet.error(), "malformed AUTH");
+  const auto& x = packet.value();
+  if (!x.method || *x.method != authentication_->method)
+    return fail(reason_code::protocol_error,
+                "AUTH with another Authentication Method"); // [MQTT-4.12.1-1]
+  const bool again = x.reason == reason_code::re_authenticate;
+  if (phase_ == phase::live && again)
+    authentication_->exchange = authentication_->how->begin();
+  else if (again || x.reason != reason_code::continue_authentication
+           || !authentication_->exchange)
+    return fail(reason_code::protocol_error, "AUTH out of order");
+  return authenticate(x.data.value_or(protocol::bytes_view{}));
+}
+
+bool connection::authenticate(protocol::bytes_view data) {
+  using outcome = authentication_exchange::step::outcome;
+  auto step = authentication_->exchange->next(data);
+  auto& numbers = at().numbers();
+  if (step.what == outcome::challenge) {
+    send_auth(reason_code::continue_authentication, step.data);
+    return true;
+  }
+  authentication_->exchange.reset();
+  if (step.what == outcome::failure) {
+    count(numbers.authentication_failure);
+    if (phase_ == phase::live) { // [MQTT-4.12.1-2]
+      close(step.reason, "re-authentication failed");
+      return false;
+    }
+    refuse(step.reason, "authentication failed");
+    return false;
+  }
+  count(numbers.authentication_success);
+  if (phase_ == phase::live) {
+    send_auth(reason_code::success, step.data);
+    return true;
+  }
+  handshake_->final_data = std::move(step.data);
+  claim();
+  return true;
+}
+
+void connection::send_auth(reason_code reason, protocol::bytes_view data) {
+  protocol::auth_packet packet;
+  packet.reason = reason;
+  packet.method = authentication_->method; // [MQTT-4.12.0-5]
+  if (!data.empty())
+    packet.data = data;
+  protocol::encode_auth(output_, packet, packet_limit_);
+  count(at().numbers().auth_sent);
+  count(at().numbers().packets_sent);
+  wants_flush();
+}
+
+void connection::claim() {
+  phase_ = phase::claiming;
+  cluster::claim_command command;
+  command.client_id = handshake_->client_id;
+  command.who = self_;
+  command.clean_start = handshake_->clean_start;
+  command.expiry_interval = handshake_->expiry_interval;
+  command.will = handshake_->will;
+  at().to_shard(at().shard_of(handshake_->client_id), std::move(command));
+}
+
+void connection::handle(client_event& what) {
+  const caf::strong_actor_ptr keep{ctrl()};
+  if (auto* acked = std::get_if<publish_acked>(&what)) {
+    if (session_ != nullptr)
+      session_->on_publish_acked(*acked);
+  } else if (auto* grant =
+               std::get_if<std::unique_ptr<cluster::claim_granted>>(&what)) {
+    granted(**grant);
+  } else if (std::holds_alternative<claim_superseded>(what)) {
+    if (phase_ == phase::closed) {
+      leave_home();
+    } else {
+      phase_ = phase::awaiting_connect; // nothing to release
+      refuse(reason_code::server_busy,
+             "the same Client Identifier connected again");
+    }
+  } else if (const auto* evict = std::get_if<eviction>(&what)) {
+    if (session_ == nullptr)
+      return;
+    count(at().numbers().session_takenover);
+    if (version_ == protocol_version::mqtt_5_0 && fd_ >= 0) {
+      protocol::disconnect_packet packet;
+      packet.reason = reason_code::session_taken_over; // [MQTT-3.1.4-3]
+      protocol::encode_disconnect(output_, packet, version_, packet_limit_);
+      count(at().numbers().disconnect_sent);
+      count(at().numbers().packets_sent);
+    }
+    end(false, evict->discard, "taken over by another connection");
+  } else if (const auto* kicked = std::get_if<kick>(&what)) {
+    if (phase_ == phase::live)
+      close(kicked->reason, "by the operator");
+    else if (phase_ != phase::closed)
+      end(false, false, "by the operator");
+  } else if (session_ != nullptr) {
+    if (const auto* held = std::get_if<hold_committed>(&what))
+      session_->on_hold_committed(*held);
+    else if (auto* page =
+               std::get_if<std::unique_ptr<cluster::fetched_page>>(&what))
+      session_->on_fetched(**page);
+    else if (auto* rows =
+               std::get_if<std::unique_ptr<cluster::retained_page>>(&what))
+      session_->on_retained(**rows);
+  }
+}
+
+void connection::granted(cluster::claim_granted& x) {
+  auto& numbers = at().numbers();
+  const auto said = std::exchange(handshake_, nullptr);
+  session::setup setup;
+  setup.self = self_;
+  setup.link = this;
+  setup.client_id = said->client_id;
+  setup.epoch = x.epoch;
+  setup.expiry_interval = said->expiry_interval;
+  setup.receive_maximum = said->receive_maximum;
+  setup.version = version_;
+  auto made = spawn_pinned<session>(at().shared().system, at(),
+                                    std::move(setup));
+  at().set_session(self_, made.self, std::move(made.handle));
+  if (x.record)
+    made.self->restore(std::move(*x.record));
+  count(x.session_present ? numbers.session_resumed
+                          : numbers.session_created);
+  if (phase_ == phase::closed) { // the socket ended meanwhile
+    made.self->on_connection_closed(false, false);
+    leave_home();
+    return;
+  }
+  session_ = made.self;
+  phase_ = phase::live;
+  last_read_ = connected_at_ = at().now();
+  handshake_ = std::make_unique<handshake>(std::move(*said));
+  send_connack(x.session_present);
+  handshake_.reset();
+  count(numbers.client_connected);
+  arm_timer();
+  if (keep_alive_ == 0 && !write_blocked_)
+    net::timing_wheel::disarm(*this);
+  session_->resume_delivery();
+  // What the client sent behind its CONNECT.
+  if (!write_blocked_)
+    pause_reading(false);
+  if (!input_.empty()) {
+    auto pending = std::move(input_);
+    input_ = protocol::byte_buffer{};
+    if (const auto used = consume(pending.view()); used && fd_ >= 0) {
+      pending.consume(*used);
+      if (!pending.empty())
+        input_.append(pending.view());
+    }
+  }
+}
+
+void connection::send_connack(bool session_present) {
+  const auto& rules = at().mqtt();
+  const auto& said = *handshake_;
+  protocol::connack_packet packet;
+  packet.session_present = session_present;
+  if (version_ == protocol_version::mqtt_5_0) {
+    if (said.expiry_capped)
+      packet.session_expiry_interval = said.expiry_interval;
+    if (rules.receive_maximum != 65'535)
+      packet.receive_maximum = rules.receive_maximum;
+    if (rules.max_qos_allowed < 2)
+      packet.maximum_qos = rules.max_qos_allowed;
+    if (!rules.retain_available)
+      packet.retain_available = false;
+    packet.maximum_packet_size = rules.max_packet_size;
+    if (said.assigned_id)
+      packet.assigned_client_identifier = said.client_id;
+    if (rules.max_topic_alias != 0)
+      packet.topic_alias_maximum = rules.max_topic_alias;
+    if (!rules.wildcard_subscription)
+      packet.wildcard_subscription_available = false;
+    if (!rules.shared_subscription)
+      packet.shared_subscription_available = false;
+    if (rules.server_keepalive != 0)
+      packet.server_keep_alive = rules.server_keepalive;
+    if (said.wants_response_information && !rules.response_information.empty())
+      packet.response_information = rules.response_information;
+    if (authentication_) {
+      packet.authentication_method = authentication_->method;
+      if (!said.final_data.empty())
+        packet.authentication_data = said.final_data;
+    }
+  }
+  count(at().numbers().connack_sent);
+  count(at().numbers().packets_sent);
+  protocol::encode_connack(output_, packet, version_, packet_limit_);
+  wants_flush();
+}
+
+void connection::refuse(reason_code why, std::string_view cause) {
+  auto& numbers = at().numbers();
+  protocol::connack_packet packet;
+  packet.reason = why;
+  if (version_ == protocol_version::mqtt_5_0)
+    packet.reason_string = cause;
+  if (protocol::encode_connack(output_, packet, version_, packet_limit_)) {
+    count(numbers.connack_sent);
+    count(numbers.packets_sent);
+  }
+  count(numbers.connack_error);
+  if (why == reason_code::not_authorized
+      || why == reason_code::bad_user_name_or_password
+      || why == reason_code::bad_authentication_method)
+    count(numbers.connack_auth_error);
+  at().log({log_level::info, "connect.refused", cause, {}, peer()});
+  end(false, false, cause);
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,496 @@
+#include "actors/home.hpp"
+
+#include "actors/connection.hpp"
+#include "actors/messages.hpp"
+#include "actors/session.hpp"
+#include "protocol/hash.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+
+namespace troupe::actors {
+
+/// Takes the batches that other reactors send to clients here.
+class dispatcher final : public pinned_actor {
+public:
+  using pinned_actor::pinned_actor;
+
+private:
+  void receive(caf::type_erased_tuple& content) override {
+    if (content.match_elements<batch_ptr>())
+      at().carry_out(*content.get_as<batch_ptr>(0));
+  }
+};
+
+shared_state::shared_state(caf::actor_system& actors,
+                           const node_options& settings, log_sink sink)
+  : system(actors), options(settings), log(std::move(sink)),
+    graveyard(settings.actors.reactors,
+              [this] {
+                for (auto& x : homes)
+                  x->wake();
+              }),
+    index(settings.actors.reactors, graveyard),
+    credits(settings.actors.reactors * settings.actors.reactors),
+    shard_credits(settings.actors.reactors) {}
+
+bool shared_state::hold_exclusive(std::string_view filter,
+                                  std::uint64_t client) {
+  std::lock_guard guard(exclusive_mutex_);
+  return exclusive_.try_emplace(std::string{filter}, client).first->second
+         == client;
+}
+
+void shared_state::release_exclusive(std::string_view filter,
+                                     std::uint64_t client) {
+  std::lock_guard guard(exclusive_mutex_);
+  if (const auto at = exclusive_.find(std::string{filter});
+      at != exclusive_.end() && at->second == client)
+    exclusive_.erase(at);
+}
+
+home::home(shared_state& shared, const net::reactor_options& options)
+  : net::reactor(options), caf::execution_unit(&shared.system),
+    shared_(shared), random_(std::random_device{}()),
+    cache_(shared.options.actors.match_cache),
+    outboxes_(shared.options.actors.reactors),
+    shard_outboxes_(shared.options.actors.shards), sweep_timer_(*this) {
+  dispatcher_handle = spawn_pinned<dispatcher>(shared.system, *this).handle;
+}
+
+home::~home() = default;
+
+void home::connect_homes() {
+  for (const auto& x : shared_.homes)
+    dispatchers_.push_back(x->dispatcher_handle);
+}
+
+void home::start_sweeping() {
+  wheel().arm(sweep_timer_, now() + std::chrono::seconds{1});
+}
+
+void home::on_start() {
+  start_sweeping();
+}
+
+// ---- actors ----------------------------------------------------------------
+
+void home::exec_later(caf::resumable* job) {
+  if (on_this_thread()) {
+    ready_.push_back(job);
+    return;
+  }
+  {
+    std::lock_guard guard(remote_mutex_);
+    remote_.push_back(job);
+  }
+  has_remote_.store(true, std::memory_order_release);
+  wake();
+}
+
+bool home::has_ready() {
+  return !ready_.empty() || has_remote_.load(std::memory_order_acquire);
+}
+
+void home::run_ready() {
+  if (has_remote_.exchange(false, std::memory_order_acq_rel)) {
+    {
+      std::lock_guard guard(remote_mutex_);
+      taken_.swap(remote_);
+    }
+    ready_.insert(ready_.end(), taken_.begin(), taken_.end());
+    taken_.clear();
+  }
+  for (auto left = ready_.size(); left > 0; --left) {
+    auto* job = ready_.front();
+    ready_.pop_front();
+    if (job->resume(this, 0) == caf::resumable::resume_later)
+      ready_.push_back(job);
+    else
+      caf::intrusive_ptr_release(job);
+  }
+}
+
+void home::report_crash(pinned_actor& who, std::string_view what) {
+  log({log_level::error, "actor.crash",
+       "an actor (" + std::string{who.name()}
+         + ") ended by an exception: " + std::string{what},
+       {},
+       {}});
+}
+
+// ---- clients ---------------------------------------------------------------
+
+client_ref home::enter(connection& who, caf::actor handle) {
+  std::uint32_t slot = first_free_;
+  if (slot == no_place) {
+    slot = static_cast<std::uint32_t>(clients_.size());
+    clients_.emplace_back();
+  } else {
+    first_free_ = clients_[slot].next_free;
+  }
+  auto& x = clients_[slot];
+  x.connected = &who;
+  x.connection_handle = std::move(handle);
+  return {slot, x.generation, static_cast<std::uint16_t>(index())};
+}
+
+void home::set_session(client_ref who, session* its, caf::actor handle) {
+  clients_[who.slot].its = its;
+  clients_[who.slot].session_handle = std::move(handle);
+}
+
+void home::leave(client_ref who) {
+  auto& x = clients_[who.slot];
+  if (x.generation != who.generation)
+    return;
+  x.connected = nullptr;
+  x.its = nullptr;
+  x.connection_handle = {};
+  x.session_handle = {};
+  x.generation = x.generation == 0xFFFF
+                   ? std::uint16_t{1}
+                   : static_cast<std::uint16_t>(x.generation + 1);
+  x.next_free = first_free_;
+  first_free_ = who.slot;
+}
+
+connection* home::connection_of(client_ref who) noexcept {
+  return who.slot < clients_.size()
+             && clients_[who.slot].generation == who.generation
+           ? clients_[who.slot].connected
+           : nullptr;
+}
+
+session* home::session_of(client_ref who) noexcept {
+  return who.slot < clients_.size()
+             && clients_[who.slot].generation == who.generation
+           ? clients_[who.slot].its
+           : nullptr;
+}
+
+// ---- routing ---------------------------------------------------------------
+
+const match_result& home::match(std::string_view topic) {
+  const auto& filters = shared_.index;
+  if (cache_.empty()) {
+    uncached_.clear();
+    filters.match(topic, uncached_);
+    return uncached_;
+  }
+  const auto version = filters.version();
+  const auto hash = protocol::hash64(topic);
+  auto& entry = cache_[hash % cache_.size()];
+  if (entry.version == version && entry.hash == hash && entry.topic == topic) {
+    count(numbers_.match_cache_hits);
+    return entry.result;
+  }
+  count(numbers_.match_cache_misses);
+  entry.result.clear();
+  filters.match(topic, entry.result);
+  entry.version = version;
+  entry.hash = hash;
+  entry.topic = topic;
+  return entry.result;
+}
+
+batch& home::outbox(std::size_t to) {
+  auto& box = outboxes_[to];
+  if (!box) {
+    box = std::make_shared<batch>();
+    box->from = static_cast<std::uint16_t>(index());
+  }
+  return *box;
+}
+
+bool home::route(const message_ptr& message, shard_position position,
+                 const match_result& to, session* publisher) {
+  bool somebody = to.reactors != 0;
+  if (to.reactors != 0) {
+    const auto here = 1U << index();
+    if (to.reactors == here) {
+      deliver_here(message, position, to.nodes.data(), to.nodes.size());
+    } else {
+      for (std::size_t r = 0; r < outboxes_.size(); ++r) {
+        const auto bit = 1U << r;
+        if ((to.reactors & bit) == 0)
+          continue;
+        if (r == index()) {
+          deliver_here(message, position, to.nodes.data(), to.nodes.size());
+          continue;
+        }
+        auto& box = outbox(r);
+        const auto first = static_cast<std::uint32_t>(box.nodes.size());
+        for (auto* node : to.nodes)
+          if ((node->reactors.load(std::memory_order_relaxed) & bit) != 0)
+            box.nodes.push_back(node);
+        const auto last = static_cast<std::uint32_t>(box.nodes.size());
+        box.items.emplace_back(
+          to_subscribers{message, position, first, last - first});
+      }
+    }
+  }
+  for (auto* group : to.groups)
+    somebody |= route_to_group(message, *group, publisher, {}, 0);
+  return somebody;
+}
+
+void home::deliver_here(const message_ptr& message, shard_position position,
+                        filter_node* const* nodes, std::size_t count_of) {
+  if (count_of == 1) {
+    nodes[0]->list(index()).for_each([&](const subscriber_list::entry& x) {
+      x.who->deliver(message, position, x.options, x.identifier, nullptr);
+    });
+    return;
+  }
+  // Overlapping filters: one copy with the highest QoS and all Subscription
+  // Identifiers [MQTT-3.3.4-2 to -4].
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < count_of; ++i)
+    nodes[i]->list(index()).for_each([&](const subscriber_list::entry& x) {
+      if ((x.options & 4) != 0 && x.who->published(*message))
+        return;
+      for (std::size_t k = 0; k < used; ++k)
+        if (overlaps_[k].who == x.who) {
+          auto& merged = overlaps_[k];
+          const auto qos =
+            std::max<unsigned>(merged.options & 3U, x.options & 3U);
+          merged.options = static_cast<packed_options>(
+            qos | (merged.options & 8U) | (x.options & 8U));
+          if (x.identifier != 0 && merged.identifier == 0)
+            merged.identifier = x.identifier;
+          else if (x.identifier != 0)
+            merged.more.push_back(x.identifier);
+          return;
+        }
+      if (used == overlaps_.size())
+        overlaps_.emplace_back();
+      auto& fresh = overlaps_[used++];
+      fresh.who = x.who;
+      fresh.options = x.options;
+      fresh.identifier = x.identifier;
+      fresh.more.clear();
+    });
+  for (std::size_t k = 0; k < used; ++k) {
+    auto& x = overlaps_[k];
+    x.who->deliver(message, position, x.options, x.identifier, nullptr,
+                   x.more);
+  }
+}
+
+std::size_t home::pick(const shared_group& group, const group_members& members,
+                       const message_ptr& message, session* publisher) {
+  const auto size = members.size();
+  switch (mqtt().shared_subscription_strategy) {
+    case share_strategy::random:
+    case share_strategy::local: // every member of a node is local to it
+      return random_() % size;
+    case share_strategy::round_robin_per_group:
+      return const_cast<shared_group&>(group).turn.fetch_add(
+               1, std::memory_order_relaxed)
+             % size;
+    case share_strategy::hash_clientid:
+      return message->publisher() % size;
+    case share_strategy::hash_topic:
+      return protocol::hash64(message->topic()) % size;
+    case share_strategy::sticky:
+      if (publisher != nullptr) {
+        auto& favourite = publisher->group_cursor(group).favourite;
+        const auto at = std::find_if(
+          members.begin(), members.end(),
+          [&](const group_member& x) { return x.who == favourite; });
+        if (at != members.end())
+          return static_cast<std::size_t>(at - members.begin());
+        const auto chosen = random_() % size;
+        favourite = members[chosen].who;
+        return chosen;
+      }
+      return message->publisher() % size;
+    case share_strategy::round_robin:
+      if (publisher != nullptr) {
+        auto& cursor = publisher->group_cursor(group);
+        if (!cursor.started) { // publishers start at different members
+          cursor.started = true;
+          cursor.next = static_cast<std::uint32_t>(random_());
+        }
+        return cursor.next++ % size;
+      }
+      return random_() % size;
+  }
+  return 0;
+}
+
+bool home::route_to_group(const message_ptr& message, shared_group& group,
+                          session* publisher, client_ref except,
+                          std::uint32_t attempts) {
+  const auto& members = *group.members.load(std::memory_order_acquire);
+  if (members.empty() || attempts > members.size())
+    return false;
+  auto at = pick(group, members, message, publisher);
+  if (members[at].who == except || attempts != 0)
+    at = (at + 1) % members.size();
+  if (members[at].who == except)
+    return false;
+  const to_member what{message, &group, members[at], attempts};
+  if (what.member.who.reactor == index()) {
+    if (!deliver_to_member(what))
+      redeliver(message, group, what.member.who, attempts);
+  } else {
+    outbox(what.member.who.reactor).items.emplace_back(what);
+  }
+  return true;
+}
+
+bool home::deliver_to_member(const to_member& what) {
+  auto* to = session_of(what.member.who);
+  if (to == nullptr || !to->takes_from_groups(*what.message))
+    return false;
+  to->deliver(what.message, {}, what.member.options, what.member.identifier,
+              what.group);
+  return true;
+}
+
+void home::redeliver(const message_ptr& message, shared_group& group,
+                     client_ref from, std::uint32_t attempts) {
+  count(numbers_.shared_redelivered);
+  if (route_to_group(message, group, nullptr, from, attempts + 1))
+    return;
+  // Nobody else: a durable group's shard keeps it; otherwise the one it came
+  // from may be the only member, whose queue is full.
+  if (group.durable_members.load(std::memory_order_acquire) != 0) {
+    cluster::group_return_command back;
+    back.share_name = group.share_name;
+    back.filter = std::string{group.filter->text()};
+    back.message = message;
+    to_shard(shard_of(message->topic()), std::move(back));
+    return;
+  }
+  count(numbers_.routed);
+  count_drop(numbers_, session_of(from) != nullptr
+                         ? protocol::drop_reason::queue_full
+                         : protocol::drop_reason::session_ended);
+}
+
+void home::publish(const message_ptr& message) {
+  const auto& to = match(message->topic());
+  if (message->retain() || to.durable) {
+    cluster::publish_command command;
+    command.message = message;
+    to_shard(shard_of(message->topic()), std::move(command));
+    return;
+  }
+  route(message, {}, to, nullptr);
+}
+
+void home::to_shard(std::uint16_t shard, cluster::command&& what) {
+  auto& box = shard_outboxes_[shard];
+  if (!box) {
+    box = std::make_shared<command_batch>();
+    box->from = static_cast<std::uint16_t>(index());
+    shards_to_send_.push_back(shard);
+  }
+  box->commands.push_back(std::move(what));
+}
+
+void home::to_client(client_ref who, client_event&& what) {
+  if (!who)
+    return;
+  if (who.reactor == index())
+    handle(who, what);
+  else
+    outbox(who.reactor).items.emplace_back(
+      addressed_event{who, std::move(what)});
+}
+
+void home::handle(client_ref who, client_event& what) {
+  // A connection that waits for its claim stays until it is answered, so an
+  // event without an addressee is stale and may be dropped.
+  if (auto* to = connection_of(who))
+    to->handle(what);
+}
+
+void home::carry_out(batch& in) {
+  for (auto& item : in.items) {
+    if (auto* x = std::get_if<to_subscribers>(&item)) {
+      deliver_here(x->message, x->position, in.nodes.data() + x->first_node,
+                   x->node_count);
+    } else if (auto* member = std::get_if<to_member>(&item)) {
+      if (!deliver_to_member(*member))
+        redeliver(member->message, *member->group, member->member.who,
+                  member->attempts);
+    } else if (auto* event = std::get_if<addressed_event>(&item)) {
+      handle(event->who, event->what);
+    }
+  }
+  auto& credit = shared_.credit(in.from, index());
+  credit.used.fetch_sub(in.credit, std::memory_order_acq_rel);
+  if (credit.wanted.load(std::memory_order_acquire)
+      && credit.wanted.exchange(false, std::memory_order_acq_rel))
+    shared_.homes[in.from]->wake();
+}
+
+void home::send_batches() {
+  // Deliveries leave before commands: what a publisher sent directly is in its
+  // receivers' mailboxes before a shard sees what it sent afterwards.
+  for (std::size_t r = 0; r < outboxes_.size(); ++r)
+    if (auto& box = outboxes_[r]) {
+      box->credit = static_cast<std::uint32_t>(box->items.size());
+      shared_.credit(index(), r).used.fetch_add(box->credit,
+                                                std::memory_order_acq_rel);
+      count(numbers_.batches_sent);
+      count(numbers_.batch_items_sent, std::uint64_t{box->credit});
+      caf::anon_send(dispatchers_[r], std::exchange(box, nullptr));
+    }
+  for (const auto shard : shards_to_send_) {
+    auto& box = shard_outboxes_[shard];
+    shared_.shard_credits[index()].used.fetch_add(
+      static_cast<std::uint32_t>(box->commands.size()),
+      std::memory_order_acq_rel);
+    caf::anon_send(shared_.shards[shard], std::exchange(box, nullptr));
+  }
+  shards_to_send_.clear();
+}
+
+void home::before_flush() {
+  send_batches();
+}
+
+bool home::may_read() {
+  turn_began_ = shared_.graveyard.turn_began();
+  const auto limit = dials().credit;
+  const auto over = [&](shared_state::credit_cell& x) {
+    if (x.used.load(std::memory_order_acquire) < limit)
+      return false;
+    x.wanted.store(true, std::memory_order_release);
+    return x.used.load(std::memory_order_acquire) >= limit;
+  };
+  bool stalled = over(shared_.shard_credits[index()]);
+  for (std::size_t r = 0; r < outboxes_.size() && !stalled; ++r)
+    stalled = r != index() && over(shared_.credit(index(), r));
+  if (stalled && !stalled_)
+    count(numbers_.credit_stalls);
+  stalled_ = stalled;
+  return !stalled;
+}
+
+void home::end_of_turn() {
+  send_batches(); // what flushing and timers brought up
+  shared_.graveyard.turn_ended(index(), turn_began_);
+}
+
+void home::sweep() {
+  const auto due = std::exchange(to_checkpoint_, {});
+  for (const auto who : due)
+    if (auto* x = session_of(who))
+      x->checkpoint();
+  std::erase_if(to_release_, [&](client_ref who) {
+    auto* x = connection_of(who);
+    return x == nullptr || x->release_buffers();
+  });
+  if (to_release_.empty() && to_release_.capacity() > 1'024)
+    to_release_.shrink_to_fit();
+  start_sweeping();
+}
+
+} // namespace troupe::actors

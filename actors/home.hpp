@@ -1,0 +1,254 @@
+#pragma once
+// Everything of the node that lives on one reactor.
+
+#include "actors/batch.hpp"
+#include "actors/metrics.hpp"
+#include "actors/options.hpp"
+#include "actors/pinned_actor.hpp"
+#include "actors/subscription_index.hpp"
+#include "net/reactor.hpp"
+
+#include <caf/execution_unit.hpp>
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace troupe::actors {
+
+class connection;
+class dispatcher;
+class home;
+class session;
+
+/// Where logs go; the node does not know how they are written.
+enum class log_level : std::uint8_t { debug, info, warning, error };
+struct log_line {
+  log_level level = log_level::info;
+  std::string_view cause;  ///< a fixed text: the rate limit is per cause
+  std::string_view text;   ///< what happened, in words
+  std::string_view client; ///< client identifier, may be empty
+  std::string_view peer;   ///< address, may be empty
+};
+using log_sink = std::function<void(const log_line&)>;
+
+/// What all homes of a node share; made first, destroyed last.
+struct shared_state {
+  shared_state(caf::actor_system& actors, const node_options& settings,
+               log_sink sink);
+
+  caf::actor_system& system;
+  node_options options;
+  log_sink log;
+  std::vector<std::unique_ptr<home>> homes;
+  reclaimer graveyard;
+  subscription_index index;
+  std::vector<caf::actor> shards; ///< by shard number
+
+  /// Credit in use: items that reactor `from` has under way to `to`.
+  struct alignas(64) credit_cell {
+    std::atomic<std::uint32_t> used{0};
+    std::atomic<bool> wanted{false}; ///< `from` waits for it
+  };
+  credit_cell& credit(std::size_t from, std::size_t to) {
+    return credits[from * options.actors.reactors + to];
+  }
+  std::vector<credit_cell> credits;
+  /// Commands that reactor `from` has under way to shards.
+  std::vector<credit_cell> shard_credits;
+
+  std::atomic<std::size_t> connections{0};
+  std::atomic<bool> stopping{false};
+
+  /// `$exclusive/` filters and the hash of who holds them.
+  bool hold_exclusive(std::string_view filter, std::uint64_t client);
+  void release_exclusive(std::string_view filter, std::uint64_t client);
+
+private:
+  std::mutex exclusive_mutex_;
+  std::unordered_map<std::string, std::uint64_t> exclusive_;
+};
+
+/// A reactor as an execution unit of CAF: actors that became ready run between
+/// two polls. Holds the clients that live here, routes what they publish and
+/// collects what goes to other reactors and to shards until the turn ends.
+///
+/// Unless said otherwise, methods are for its thread.
+class home final : public net::reactor, public caf::execution_unit {
+public:
+  home(shared_state& shared, const net::reactor_options& options);
+  ~home() override;
+
+  shared_state& shared() noexcept { return shared_; }
+  const mqtt_options& mqtt() const noexcept { return shared_.options.mqtt; }
+  const actor_options& dials() const noexcept {
+    return shared_.options.actors;
+  }
+  metrics& numbers() noexcept { return numbers_; }
+  const metrics& numbers() const noexcept { return numbers_; }
+  std::minstd_rand& random() noexcept { return random_; }
+
+  // ---- actors --------------------------------------------------------------
+
+  /// Thread-safe. The caller has taken a reference for us.
+  void exec_later(caf::resumable* job) override;
+  void report_crash(pinned_actor& who, std::string_view what);
+  void log(const log_line& line) const { shared_.log(line); }
+
+  // ---- clients -------------------------------------------------------------
+
+  /// A place for a new connection; its handle is kept until `leave`.
+  client_ref enter(connection& who, caf::actor handle);
+  void set_session(client_ref who, session* its, caf::actor handle);
+  void leave(client_ref who);
+  connection* connection_of(client_ref who) noexcept;
+  session* session_of(client_ref who) noexcept;
+  template <class F>
+  void for_each_connection(F&& f) {
+    for (std::size_t i = 0; i < clients_.size(); ++i)
+      if (auto* x = clients_[i].connected)
+        f(*x);
+  }
+
+  // ---- the way of a message ------------------------------------------------
+
+  /// What `topic` matches. Valid until the next call.
+  const match_result& match(std::string_view topic);
+
+  /// To all live subscribers of the node, and one member of each group.
+  /// @param publisher  whose group cursors to use; may be null.
+  /// @returns whether anybody was to have it.
+  bool route(const message_ptr& message, shard_position position,
+             const match_result& to, session* publisher);
+
+  /// To one member of `group` other than `except`.
+  /// @returns false if there is none.
+  bool route_to_group(const message_ptr& message, shared_group& group,
+                      session* publisher, client_ref except,
+                      std::uint32_t attempts);
+  /// A message that a member could not keep goes to another one, to the
+  /// group's shard, or is dropped with a reason.
+  void redeliver(const message_ptr& message, shared_group& group,
+                 client_ref from, std::uint32_t attempts);
+
+  /// A message that the node itself publishes: wills, `$SYS`.
+  void publish(const message_ptr& message);
+
+  /// Puts one command to the others of this turn.
+  void to_shard(std::uint16_t shard, cluster::command&& what);
+  std::uint16_t shard_of(std::string_view key) const noexcept {
+    return cluster::shard_of(key, dials().shards);
+  }
+  /// Puts one event to the others of this turn; for clients that live here it
+  /// is carried out at once.
+  void to_client(client_ref who, client_event&& what);
+
+  /// Carries out a batch of another reactor.
+  void carry_out(batch& in);
+
+  /// Asks for `session::checkpoint` within a second.
+  void checkpoint_later(client_ref who) { to_checkpoint_.push_back(who); }
+
+  /// Asks for `connection::release_buffers` until it is quiet.
+  void release_later(client_ref who) { to_release_.push_back(who); }
+
+  // ---- subscriptions and their order ---------------------------------------
+
+  /// The shards a filter's messages can be in.
+  template <class F>
+  void for_each_shard_of(std::string_view filter, F&& f) const {
+    if (!protocol::has_wildcard(filter))
+      f(shard_of(filter));
+    else
+      for (std::size_t i = 0; i < dials().shards; ++i)
+        f(static_cast<std::uint16_t>(i));
+  }
+
+  /// For tests: one turn at a time of their own, without a thread.
+  using net::reactor::turn;
+
+private:
+  void run_ready() override;
+  bool has_ready() override;
+  bool may_read() override;
+  void before_flush() override;
+  void end_of_turn() override;
+  void on_start() override;
+
+  void deliver_here(const message_ptr& message, shard_position position,
+                    filter_node* const* nodes, std::size_t count);
+  void handle(client_ref who, client_event& what);
+  batch& outbox(std::size_t to);
+  void send_batches();
+  bool deliver_to_member(const to_member& what);
+  std::size_t pick(const shared_group& group, const group_members& members,
+                   const message_ptr& message, session* publisher);
+  void sweep();
+
+  struct place {
+    connection* connected = nullptr;
+    session* its = nullptr;
+    caf::actor connection_handle;
+    caf::actor session_handle;
+    std::uint16_t generation = 1;
+    std::uint32_t next_free = 0;
+  };
+  struct cached_match {
+    std::uint64_t hash = 0;
+    std::uint64_t version = 0;
+    std::string topic;
+    match_result result;
+  };
+  struct sweep_timer final : net::timing_wheel::timer {
+    explicit sweep_timer(home& in) : of(in) {}
+    void on_timer() override { of.sweep(); }
+    home& of;
+  };
+
+  shared_state& shared_;
+  metrics numbers_;
+  std::minstd_rand random_;
+  std::deque<caf::resumable*> ready_;
+  std::mutex remote_mutex_;
+  std::vector<caf::resumable*> remote_; ///< guarded by remote_mutex_
+  std::vector<caf::resumable*> taken_;
+  std::atomic<bool> has_remote_{false};
+  std::uint64_t turn_began_ = 0;
+  bool stalled_ = false;
+
+  std::vector<place> clients_;
+  std::uint32_t first_free_ = no_place;
+  static constexpr std::uint32_t no_place = 0xFFFF'FFFF;
+
+  std::vector<cached_match> cache_;
+  match_result uncached_;
+  std::vector<batch_ptr> outboxes_;                ///< by reactor
+  std::vector<command_batch_ptr> shard_outboxes_;  ///< by shard
+  std::vector<std::uint16_t> shards_to_send_;
+  std::vector<caf::actor> dispatchers_; ///< of all homes, by reactor
+  std::vector<client_ref> to_checkpoint_;
+  std::vector<client_ref> to_release_;
+  sweep_timer sweep_timer_;
+
+  struct overlap {
+    session* who;
+    packed_options options;
+    std::uint32_t identifier;
+    std::vector<std::uint32_t> more;
+  };
+  std::vector<overlap> overlaps_; ///< scratch of `deliver_here`
+
+  friend struct node_builder;
+
+public:
+  /// The mailbox for batches of other reactors.
+  caf::actor dispatcher_handle;
+  /// Called once all homes have dispatchers.
+  void connect_homes();
+  void start_sweeping();
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,270 @@
+#include "actors/node.hpp"
+
+#include "actors/listener.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/topic_shard.hpp"
+
+#include <caf/all.hpp>
+
+#include <future>
+#include <stdexcept>
+
+namespace troupe::actors {
+
+namespace {
+
+std::size_t cores() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+} // namespace
+
+node::node(node_options options, log_sink log)
+  : started_(std::chrono::steady_clock::now()) {
+  if (options.actors.reactors == 0)
+    options.actors.reactors = cores();
+  config_.set("scheduler.max-threads", options.actors.worker_threads);
+  system_ = std::make_unique<caf::actor_system>(config_);
+  shared_ = std::make_unique<shared_state>(*system_, options, std::move(log));
+  const auto& dials = shared_->options.actors;
+  for (std::size_t i = 0; i < dials.reactors; ++i) {
+    net::reactor_options x;
+    x.index = i;
+    x.wheel_tick = dials.wheel_tick;
+    x.core = dials.pin_reactors ? static_cast<int>(i % cores()) : -1;
+    x.own_file_table = dials.own_file_tables;
+    x.read_buffer_size = dials.read_buffer;
+    x.sockets_per_turn = dials.sockets_per_turn;
+    shared_->homes.push_back(std::make_unique<home>(*shared_, x));
+  }
+  for (auto& x : shared_->homes)
+    x->connect_homes();
+  for (std::size_t i = 0; i < dials.shards; ++i)
+    shared_->shards.push_back(
+      spawn_pinned<topic_shard>(*system_, *shared_->homes[i % dials.reactors],
+                                static_cast<std::uint16_t>(i))
+        .handle);
+}
+
+node::~node() {
+  stop();
+  shared_->shards.clear();
+  for (auto& x : shared_->homes)
+    x->dispatcher_handle = {};
+  shared_->homes.clear();
+  shared_.reset();
+}
+
+template <class F>
+void node::on_all(F&& f) {
+  std::vector<std::promise<void>> done(shared_->homes.size());
+  for (std::size_t i = 0; i < done.size(); ++i)
+    shared_->homes[i]->post([&, i] {
+      try {
+        f(*shared_->homes[i]);
+        done[i].set_value();
+      } catch (...) {
+        done[i].set_exception(std::current_exception());
+      }
+    });
+  for (auto& x : done)
+    x.get_future().wait();
+}
+
+void node::start() {
+  running_ = true;
+  for (auto& x : shared_->homes)
+    x->start();
+  for (const auto& x : shared_->options.listeners)
+    open(x);
+  supervisor_options watch;
+  watch.of = this;
+  watch.message_interval = shared_->options.sys_message_interval;
+  watch.heartbeat_interval = shared_->options.sys_heartbeat_interval;
+  supervisor_ = system_->spawn(supervisor, watch);
+}
+
+void node::open(const listener_options& of) {
+  auto address = net::endpoint::parse(of.bind);
+  if (!address)
+    throw std::runtime_error("listener " + of.name + ": \"" + of.bind
+                             + "\" is no address, e.g. 127.0.0.1:1883");
+  // One reactor after the other: the first may have to learn its port.
+  for (auto& on : shared_->homes) {
+    std::promise<std::error_code> opened;
+    on->post([&] {
+      auto made = spawn_pinned<listener>(*system_, *on, of, *address);
+      const auto error = made.self->error();
+      if (error) {
+        made.self->quit();
+      } else {
+        address = made.self->address();
+        listeners_.push_back(std::move(made.handle));
+      }
+      opened.set_value(error);
+    });
+    if (const auto error = opened.get_future().get())
+      throw std::runtime_error(
+        "listener " + of.name + " cannot listen on " + of.bind + ": "
+        + error.message()
+        + "; choose another address with listeners.tcp." + of.name + ".bind");
+  }
+  listening_.push_back({of.name, *address});
+}
+
+std::chrono::seconds node::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+    std::chrono::steady_clock::now() - started_);
+}
+
+void node::stop() {
+  if (!std::exchange(running_, false))
+    return;
+  shared_->stopping.store(true);
+  caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
+  supervisor_ = {};
+  for (auto& x : listeners_)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  listeners_.clear();
+  on_all([](home& on) {
+    std::vector<connection*> all;
+    on.for_each_connection([&](connection& x) { all.push_back(&x); });
+    for (auto* x : all) {
+      client_event gone{kick{protocol::reason_code::server_shutting_down}};
+      x->handle(gone);
+    }
+  });
+  // Releases and wills pass the shards before these end.
+  for (int i = 0; i < 3; ++i)
+    on_all([](home&) {});
+  for (auto& x : shared_->shards)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  for (auto& x : shared_->homes)
+    caf::anon_send_exit(x->dispatcher_handle,
+                        caf::exit_reason::user_shutdown);
+  for (int i = 0; i < 2; ++i)
+    on_all([](home&) {});
+  for (auto& x : shared_->homes)
+    x->stop_and_join();
+  shared_->graveyard.drain();
+}
+
+node::numbers node::count_all() {
+  numbers all;
+  all.counters.resize(counter_descriptions.size());
+  all.reactors.resize(shared_->homes.size());
+  std::mutex guard;
+  on_all([&](home& on) {
+    std::int64_t in_flight = 0;
+    std::int64_t queued = 0;
+    on.for_each_connection([&](connection& x) {
+      if (const auto* its = x.its_session()) {
+        in_flight += static_cast<std::int64_t>(its->rules().in_flight_count());
+        queued += static_cast<std::int64_t>(its->rules().queued());
+      }
+    });
+    const std::lock_guard lock(guard);
+    const auto& x = on.numbers();
+    for (std::size_t i = 0; i < all.counters.size(); ++i)
+      all.counters[i] += (x.*counter_descriptions[i].member).load();
+    all.connections += x.connections.load();
+    all.sessions += x.sessions.load() + x.offline_sessions.load();
+    all.offline_sessions += x.offline_sessions.load();
+    all.subscriptions += x.subscriptions.load();
+    all.retained += x.retained.load();
+    all.delayed += x.delayed.load();
+    all.stored += x.stored.load();
+    all.in_flight += in_flight;
+    all.queued += queued;
+    auto& r = all.reactors[on.index()];
+    const auto& c = on.counters();
+    r.turns = c.turns.load();
+    r.turn_nanoseconds = c.turn_nanoseconds.load();
+    r.longest_turn_nanoseconds = c.longest_turn_nanoseconds.load();
+    r.socket_events = c.socket_events.load();
+    r.wake_ups = c.wake_ups.load();
+    r.mails = x.mails.load();
+    r.batches = x.batches_sent.load();
+    r.batch_items = x.batch_items_sent.load();
+    r.credit_stalls = x.credit_stalls.load();
+    r.connections = x.connections.load();
+    for (std::size_t to = 0; to < shared_->homes.size(); ++to)
+      r.credit_used += shared_->credit(on.index(), to).used.load();
+  });
+  all.filters = static_cast<std::int64_t>(shared_->index.size());
+  return all;
+}
+
+std::vector<connection::info> node::clients() {
+  std::vector<connection::info> all;
+  std::mutex guard;
+  on_all([&](home& on) {
+    std::vector<connection::info> here;
+    on.for_each_connection([&](connection& x) {
+      if (auto info = x.describe())
+        here.push_back(std::move(*info));
+    });
+    const std::lock_guard lock(guard);
+    std::move(here.begin(), here.end(), std::back_inserter(all));
+  });
+  return all;
+}
+
+std::optional<connection::info> node::client(std::string_view client_id) {
+  std::optional<connection::info> found;
+  std::mutex guard;
+  on_all([&](home& on) {
+    on.for_each_connection([&](connection& x) {
+      if (const auto* its = x.its_session();
+          its != nullptr && its->client_id() == client_id) {
+        const std::lock_guard lock(guard);
+        found = x.describe();
+      }
+    });
+  });
+  return found;
+}
+
+std::vector<node::subscription_row> node::subscriptions() {
+  std::vector<subscription_row> all;
+  std::mutex guard;
+  on_all([&](home& on) {
+    std::vector<subscription_row> here;
+    on.for_each_connection([&](connection& x) {
+      if (const auto* its = x.its_session())
+        for (auto& what : its->describe_subscriptions())
+          here.push_back({its->client_id(), std::move(what)});
+    });
+    const std::lock_guard lock(guard);
+    std::move(here.begin(), here.end(), std::back_inserter(all));
+  });
+  return all;
+}
+
+bool node::kick_client(std::string_view client_id) {
+  std::atomic<bool> found{false};
+  on_all([&](home& on) {
+    connection* it = nullptr;
+    on.for_each_connection([&](connection& x) {
+      if (const auto* its = x.its_session();
+          its != nullptr && its->client_id() == client_id)
+        it = &x;
+    });
+    if (it != nullptr) {
+      found = true;
+      client_event gone{kick{}};
+      it->handle(gone);
+    }
+  });
+  return found;
+}
+
+void node::publish(const protocol::message_options& what) {
+  auto options = what;
+  options.received_at = std::chrono::steady_clock::now();
+  const auto message = protocol::message::make(options);
+  auto& on = *shared_->homes.front();
+  on.post([&on, message] { on.publish(message); });
+}
+
+} // namespace troupe::actors

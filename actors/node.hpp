@@ -1,0 +1,108 @@
+#pragma once
+// A whole node, without command line, configuration files or HTTP.
+
+#include "actors/connection.hpp"
+#include "actors/home.hpp"
+#include "actors/session.hpp"
+#include "net/tcp.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace troupe::actors {
+
+/// Owns the actor system and the reactors. `start` and `stop` are for one
+/// thread that is not a reactor; the questions below may come from any such.
+class node {
+public:
+  struct listening {
+    std::string name;
+    net::endpoint address;
+  };
+
+  node(node_options options, log_sink log);
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  /// Starts reactors, shards and listeners.
+  /// @throws std::runtime_error naming the listener that cannot be opened.
+  void start();
+  /// Ends listeners, then clients (MQTT 5.0: DISCONNECT 0x8B), then shards,
+  /// reactors and the actor system.
+  void stop();
+
+  const std::vector<listening>& listeners() const noexcept {
+    return listening_;
+  }
+  const node_options& options() const noexcept { return shared_->options; }
+  std::chrono::seconds uptime() const;
+
+  // ---- questions -----------------------------------------------------------
+
+  struct numbers {
+    std::vector<std::uint64_t> counters; ///< as `counter_descriptions`
+    std::int64_t connections = 0;
+    std::int64_t sessions = 0; ///< live and offline
+    std::int64_t offline_sessions = 0;
+    std::int64_t subscriptions = 0;
+    std::int64_t filters = 0;
+    std::int64_t retained = 0;
+    std::int64_t delayed = 0;
+    std::int64_t stored = 0;
+    std::int64_t in_flight = 0;
+    std::int64_t queued = 0;
+    struct of_reactor {
+      std::uint64_t turns = 0;
+      std::uint64_t turn_nanoseconds = 0;
+      std::uint64_t longest_turn_nanoseconds = 0;
+      std::uint64_t socket_events = 0;
+      std::uint64_t wake_ups = 0;
+      std::uint64_t mails = 0;
+      std::uint64_t batches = 0;
+      std::uint64_t batch_items = 0;
+      std::uint64_t credit_stalls = 0;
+      std::int64_t connections = 0;
+      std::uint32_t credit_used = 0;
+    };
+    std::vector<of_reactor> reactors;
+  };
+  numbers count_all();
+
+  std::vector<connection::info> clients();
+  std::optional<connection::info> client(std::string_view client_id);
+  struct subscription_row {
+    std::string client_id;
+    session::subscription_info what;
+  };
+  std::vector<subscription_row> subscriptions();
+  /// @returns whether there was such a client.
+  bool kick_client(std::string_view client_id);
+
+  /// Publishes as the node itself, e.g. `$SYS`; from any thread.
+  void publish(const protocol::message_options& what);
+
+  shared_state& shared() noexcept { return *shared_; }
+
+private:
+  /// Runs `f(home&)` on each reactor's thread and waits for all.
+  template <class F>
+  void on_all(F&& f);
+  void open(const listener_options& of);
+
+  caf::actor_system_config config_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::unique_ptr<shared_state> shared_;
+  std::vector<caf::actor> listeners_;
+  std::vector<listening> listening_;
+  caf::actor supervisor_;
+  std::chrono::steady_clock::time_point started_;
+  bool running_ = false;
+};
+
+} // namespace troupe::actors

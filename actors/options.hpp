@@ -1,0 +1,99 @@
+#pragma once
+// What the node is told when it is made; filled from the configuration.
+
+#include "actors/subscription_index.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::actors {
+
+class authentication_method;
+
+/// `mqtt.*`: what the standard leaves open, and limits.
+struct mqtt_options {
+  std::chrono::milliseconds idle_timeout{15'000};
+  std::uint32_t max_packet_size = 1'048'576;
+  std::uint32_t max_clientid_len = 65'535;
+  std::uint32_t max_topic_levels = 128;
+  std::uint16_t max_topic_alias = 65'535;
+  std::size_t max_topic_alias_bytes = 1'048'576; ///< of a client's topics
+  std::uint16_t max_topic_alias_out = 16;
+  bool empty_clientid_allowed = true;
+  std::uint16_t receive_maximum = 65'535;
+  std::uint16_t max_inflight = 32;
+  std::uint16_t max_awaiting_rel = 100;
+  std::uint8_t max_qos_allowed = 2;
+  bool retain_available = true;
+  bool wildcard_subscription = true;
+  bool shared_subscription = true;
+  bool exclusive_subscription = false;
+  bool ignore_loop_deliver = false;
+  bool strict_clientid_length_3_1 = true;
+  bool upgrade_qos = false;
+  bool mqueue_store_qos0 = true;
+  share_strategy shared_subscription_strategy = share_strategy::round_robin;
+  std::uint16_t server_keepalive = 0; ///< seconds, 0: the client's own
+  double keepalive_multiplier = 1.5;
+  /// Of clients before MQTT 5.0 with Clean Session 0; seconds.
+  std::uint32_t session_expiry_interval = 7'200;
+  std::uint32_t max_session_expiry_interval = 0xFFFF'FFFF;
+  std::uint32_t message_expiry_interval = 0xFFFF'FFFF; ///< at most; seconds
+  std::size_t max_mqueue_len = 1'000;
+  std::size_t max_mqueue_bytes = 16'777'216;
+  std::size_t max_subscriptions = 0; ///< per session, 0: no limit
+  std::string response_information;
+  bool retainer_enable = true;
+  std::size_t retainer_max_payload_size = 1'048'576;
+  std::size_t retainer_max_messages = 0;
+  bool delayed_enable = true;
+  std::size_t delayed_max_messages = 0;
+  std::size_t stored_bytes_max = 0; ///< of offline sessions, 0: no limit
+};
+
+/// `actors.*`, `node.*`: the dials of the machine.
+struct actor_options {
+  std::size_t reactors = 1;
+  bool pin_reactors = false;
+  bool own_file_tables = false;
+  std::size_t worker_threads = 1;
+  std::size_t shards = 16;
+  std::size_t read_buffer = 65'536;
+  std::size_t sockets_per_turn = 256;
+  /// Deliveries one reactor may have under way to another before it stops
+  /// reading; and commands to a shard.
+  std::size_t credit = 65'536;
+  std::size_t read_budget = 65'536; ///< bytes per connection and turn
+  bool flush_each_message = false;
+  std::chrono::milliseconds idle_buffer_release{5'000}; ///< 0: never
+  std::chrono::milliseconds wheel_tick{100};
+  std::chrono::milliseconds log_commit_delay{0};
+  std::size_t match_cache = 4'096;
+};
+
+struct listener_options {
+  std::string name = "default";
+  std::string bind = "127.0.0.1:1883";
+  std::size_t max_connections = 0; ///< 0: no limit
+  std::size_t max_conn_rate = 0;   ///< per second and reactor share, 0: none
+  int backlog = 1'024;
+  bool nodelay = true;
+  std::chrono::milliseconds send_timeout{15'000};
+  std::size_t output_high_watermark = 1'048'576;
+};
+
+struct node_options {
+  std::string name = "troupe";
+  mqtt_options mqtt;
+  actor_options actors;
+  std::vector<listener_options> listeners;
+  std::chrono::milliseconds sys_message_interval{60'000};   ///< 0: off
+  std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
+  std::vector<std::shared_ptr<authentication_method>> methods;
+};
+
+} // namespace troupe::actors

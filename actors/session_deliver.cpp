@@ -1,0 +1,233 @@
+// What goes to a client.
+
+#include "actors/connection.hpp"
+#include "actors/session.hpp"
+
+#include <algorithm>
+
+namespace troupe::actors {
+
+using protocol::drop_reason;
+using protocol::outbound;
+using protocol::qos;
+
+bool session::takes_from_groups(const protocol::message&) const noexcept {
+  return !rules_.queue_full();
+}
+
+void session::deliver(const message_ptr& message, shard_position position,
+                      packed_options options, std::uint32_t identifier,
+                      shared_group* group,
+                      std::span<const std::uint32_t> more_identifiers) {
+  auto& numbers = at().numbers();
+  const auto& limits = at().mqtt();
+  if (((options & 4U) != 0 || limits.ignore_loop_deliver)
+      && published(*message)) {
+    count(numbers.routed);
+    count(numbers.drop_no_local);
+    return;
+  }
+  outbound x;
+  const auto granted = static_cast<qos>(options & 3U);
+  x.qos = limits.upgrade_qos ? granted : std::min(message->qos(), granted);
+  x.retain = (options & 8U) != 0 && message->retain();
+  if (position && extras_) {
+    for (auto& reading : extras_->readings)
+      if (message->retain())
+        reading.seen.push_back(position);
+    if (durable_ && x.qos != qos::at_most_once && group == nullptr)
+      if (auto* progress = progress_of(position.shard)) {
+        if (!progress->catching_up && rules_.queue_full()) {
+          progress->catching_up = true; // its shard keeps what follows
+        }
+        if (progress->catching_up) {
+          count(numbers.catch_up_skipped);
+          return;
+        }
+        progress->taken = position.sequence;
+        if (!std::exchange(extras_->checkpoint_due, true))
+          at().checkpoint_later(self_);
+      }
+  }
+  count(numbers.routed);
+  x.message = message;
+  x.position = position;
+  x.group = group;
+  x.subscription_identifier = identifier;
+  if (!more_identifiers.empty())
+    x.more_identifiers = std::make_unique<std::vector<std::uint32_t>>(
+      more_identifiers.begin(), more_identifiers.end());
+  send_or_queue(std::move(x));
+}
+
+void session::send_or_queue(outbound&& x) {
+  if (rules_.queued() == 0 && link_->writable()
+      && (x.qos == qos::at_most_once || rules_.may_send())) {
+    bool lost = false;
+    if (expired_or_too_large(x, lost))
+      return;
+    send_now(std::move(x));
+    return;
+  }
+  auto gone = rules_.enqueue(std::move(x));
+  if (gone.why != drop_reason::none)
+    lose(std::move(gone.lost), gone.why);
+}
+
+bool session::expired_or_too_large(const outbound& x, bool& lost) {
+  if (x.message->expired(at().now())) {
+    count(at().numbers().drop_expired); // [MQTT-3.3.2-5]
+    return lost = true;
+  }
+  if (link_->packet_limit() == protocol::no_packet_limit)
+    return false;
+  protocol::delivery how;
+  how.qos = x.qos;
+  std::vector<std::uint32_t> ids;
+  if (x.subscription_identifier != 0)
+    ids.push_back(x.subscription_identifier);
+  if (x.more_identifiers)
+    ids.insert(ids.end(), x.more_identifiers->begin(),
+               x.more_identifiers->end());
+  how.subscription_identifiers = ids;
+  how.topic_alias = 1; // it may get one
+  if (protocol::encoded_message_size(*x.message, how, version_)
+      <= link_->packet_limit())
+    return false;
+  count(at().numbers().drop_too_large); // [MQTT-3.1.2-25]
+  return lost = true;
+}
+
+void session::send_now(outbound&& x) {
+  auto& numbers = at().numbers();
+  protocol::delivery how;
+  how.qos = x.qos;
+  how.retain = x.retain;
+  std::uint32_t one = x.subscription_identifier;
+  std::vector<std::uint32_t> many;
+  if (x.more_identifiers) {
+    many.push_back(one);
+    many.insert(many.end(), x.more_identifiers->begin(),
+                x.more_identifiers->end());
+    how.subscription_identifiers = many;
+  } else if (one != 0) {
+    how.subscription_identifiers = {&one, 1};
+  }
+  count(numbers.messages_delivered);
+  if (x.qos == qos::at_most_once) {
+    count(numbers.qos0_sent);
+    link_->send(*x.message, how);
+    return;
+  }
+  count(x.qos == qos::at_least_once ? numbers.qos1_sent : numbers.qos2_sent);
+  const auto* message = x.message.get(); // kept in flight from here on
+  how.packet_identifier = rules_.start(std::move(x));
+  link_->send(*message, how);
+}
+
+void session::pump() {
+  auto& numbers = at().numbers();
+  while (link_->writable())
+    if (const auto* again = rules_.take_resend()) {
+      protocol::delivery how;
+      how.qos = again->what.qos;
+      how.retain = again->what.retain;
+      how.dup = true; // [MQTT-3.3.1-1]
+      how.packet_identifier = again->packet_identifier;
+      count(numbers.messages_resent);
+      link_->send(*again->what.message, how);
+    } else {
+      break;
+    }
+  outbound x;
+  while (link_->writable() && rules_.take_queued(x)) {
+    bool lost = false;
+    if (!expired_or_too_large(x, lost))
+      send_now(std::move(x));
+    x = {};
+  }
+  if (extras_ && rules_.queued() * 2 < at().mqtt().max_mqueue_len) {
+    for (auto& reading : extras_->readings)
+      if (reading.parked)
+        read_retained(reading);
+    fetch_what_was_missed();
+  }
+}
+
+void session::lose(outbound&& x, drop_reason why) {
+  if (x.group != nullptr && x.qos != qos::at_most_once) {
+    count(at().numbers().handed_over);
+    at().redeliver(x.message, *static_cast<shared_group*>(x.group), self_, 0);
+    return;
+  }
+  count_drop(at().numbers(), why);
+}
+
+void session::settle(outbound&, bool refused) {
+  count(refused ? at().numbers().drop_refused : at().numbers().messages_acked);
+}
+
+// ---- what the shard keeps --------------------------------------------------
+
+session::shard_progress* session::progress_of(std::uint16_t shard) noexcept {
+  for (auto& x : extras_->progress)
+    if (x.shard == shard)
+      return &x;
+  return nullptr;
+}
+
+session::shard_progress& session::make_progress(std::uint16_t shard) {
+  auto& all = more().progress;
+  if (auto* found = progress_of(shard))
+    return *found;
+  all.push_back({shard, 0, 0, false, false});
+  return all.back();
+}
+
+void session::fetch_what_was_missed() {
+  for (auto& x : extras_->progress)
+    if (x.catching_up && !x.fetching) {
+      x.fetching = true;
+      cluster::fetch_read read;
+      read.client_id = client_id_;
+      read.who = self_;
+      read.after = x.taken;
+      read.limit = std::clamp<std::size_t>(at().mqtt().max_mqueue_len / 4, 16,
+                                           1'000);
+      at().to_shard(x.shard, std::move(read));
+    }
+}
+
+void session::on_fetched(cluster::fetched_page& page) {
+  auto& progress = make_progress(page.shard);
+  progress.fetching = false;
+  for (auto& x : page.messages) {
+    count(at().numbers().routed);
+    send_or_queue(std::move(x));
+  }
+  progress.taken = std::max(progress.taken, page.up_to);
+  progress.catching_up = !page.complete;
+  if (!std::exchange(extras_->checkpoint_due, true))
+    at().checkpoint_later(self_);
+  if (!page.complete)
+    pump();
+}
+
+void session::checkpoint() {
+  if (!extras_)
+    return;
+  extras_->checkpoint_due = false;
+  for (auto& x : extras_->progress) {
+    auto up_to = x.taken;
+    rules_.for_each_queued([&](outbound& waiting) {
+      if (waiting.position && waiting.position.shard == x.shard)
+        up_to = std::min(up_to, waiting.position.sequence - 1);
+    });
+    if (up_to <= x.reported)
+      continue;
+    x.reported = up_to;
+    at().to_shard(x.shard, cluster::advance_command{client_id_, up_to});
+  }
+}
+
+} // namespace troupe::actors

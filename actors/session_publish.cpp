@@ -1,0 +1,252 @@
+// What a client publishes and acknowledges.
+
+#include "actors/connection.hpp"
+#include "actors/session.hpp"
+
+#include <algorithm>
+
+namespace troupe::actors {
+
+using protocol::packet_type;
+using protocol::protocol_version;
+using protocol::qos;
+using protocol::reason_code;
+
+namespace {
+
+/// What comes back with `publish_acked`: packet identifier, QoS and shard.
+std::uint32_t make_token(std::uint16_t packet_identifier, qos level,
+                         std::uint16_t shard) noexcept {
+  return packet_identifier | static_cast<std::uint32_t>(level) << 16
+         | static_cast<std::uint32_t>(shard) << 18;
+}
+
+bool is_failure(reason_code x) noexcept {
+  return static_cast<unsigned>(x) >= 0x80;
+}
+
+} // namespace
+
+reason_code session::on_publish(const protocol::publish_packet& in) {
+  auto& numbers = at().numbers();
+  const auto& limits = at().mqtt();
+  if (static_cast<unsigned>(in.qos) > limits.max_qos_allowed)
+    return reason_code::qos_not_supported;
+  if (in.retain && !limits.retain_available)
+    return reason_code::retain_not_supported;
+  count(numbers.messages_received);
+  if (in.qos == qos::at_most_once) {
+    count(numbers.qos0_received);
+  } else {
+    count(in.qos == qos::at_least_once ? numbers.qos1_received
+                                       : numbers.qos2_received);
+    if (in.qos == qos::exactly_once) {
+      using inbound = protocol::client_session::inbound;
+      const auto seen = rules_.on_publish_qos2(in.packet_identifier);
+      if (seen == inbound::duplicate) { // [MQTT-4.3.3-10]
+        const auto& waiting = more().uncommitted_qos2;
+        if (std::find(waiting.begin(), waiting.end(), in.packet_identifier)
+            == waiting.end())
+          link_->send_ack(packet_type::pubrec, in.packet_identifier,
+                          reason_code::success);
+        return reason_code::success;
+      }
+      if (seen == inbound::too_many) {
+        count(numbers.publish_quota);
+        return reason_code::receive_maximum_exceeded;
+      }
+    }
+    const auto open = rules_.awaiting_release().size()
+                      + (extras_ ? extras_->unacknowledged_qos1 : 0);
+    if (open > limits.receive_maximum
+        || (in.qos == qos::at_least_once && open == limits.receive_maximum)) {
+      count(numbers.publish_quota);
+      return reason_code::receive_maximum_exceeded; // [MQTT-3.3.4-7]
+    }
+  }
+
+  auto topic = in.topic;
+  std::uint32_t delay = 0;
+  if (topic.starts_with('$')) {
+    const auto delayed = protocol::parse_delayed_topic(topic);
+    if (!delayed)
+      return refuse(in, delayed.error());
+    if (delayed.value()) {
+      if (!limits.delayed_enable)
+        return refuse(in, reason_code::topic_name_invalid);
+      delay = delayed.value()->delay_seconds;
+      topic = delayed.value()->topic;
+    }
+    if (topic.starts_with("$SYS/") || topic.starts_with("$delayed/")) {
+      count(numbers.publish_auth_error);
+      return refuse(in, reason_code::not_authorized);
+    }
+  }
+  if (protocol::level_count(topic) > limits.max_topic_levels)
+    return refuse(in, reason_code::topic_name_invalid);
+
+  protocol::message_options made;
+  made.topic = topic;
+  made.payload = in.payload;
+  made.properties = in.properties;
+  made.qos = in.qos;
+  made.retain = in.retain;
+  made.message_expiry_interval = in.message_expiry_interval;
+  if (limits.message_expiry_interval != 0xFFFF'FFFF)
+    made.message_expiry_interval = std::min(
+      in.message_expiry_interval.value_or(0xFFFF'FFFF),
+      limits.message_expiry_interval);
+  made.received_at = at().now();
+  made.publisher = hash_;
+  const auto message = protocol::message::make(made);
+
+  const auto& to = at().match(topic);
+  const bool retains = in.retain && limits.retainer_enable
+                       && in.payload.size() <= limits.retainer_max_payload_size;
+  const bool logged = retains || delay != 0
+                      || (to.durable && in.qos != qos::at_most_once);
+  bool through_shard = logged || to.durable_group;
+  std::uint16_t shard = 0;
+  if (through_shard || (extras_ && !extras_->outstanding.empty())) {
+    shard = at().shard_of(topic);
+    if (!through_shard) // behind what is outstanding there
+      through_shard = std::any_of(
+        extras_->outstanding.begin(), extras_->outstanding.end(),
+        [&](const outstanding_in_shard& x) { return x.shard == shard; });
+  }
+  if (!through_shard) {
+    const bool somebody = at().route(message, {}, to, this);
+    count(somebody ? numbers.accepted_routed : numbers.accepted_unrouted);
+    acknowledge(in, somebody ? reason_code::success
+                             : reason_code::no_matching_subscribers);
+    return reason_code::success;
+  }
+
+  auto& x = more();
+  auto open = std::find_if(
+    x.outstanding.begin(), x.outstanding.end(),
+    [&](const outstanding_in_shard& o) { return o.shard == shard; });
+  if (open == x.outstanding.end())
+    x.outstanding.push_back({shard, 1});
+  else
+    ++open->count;
+  if (in.qos == qos::at_least_once)
+    ++x.unacknowledged_qos1;
+  else if (in.qos == qos::exactly_once)
+    x.uncommitted_qos2.push_back(in.packet_identifier);
+  if (delay != 0)
+    count(numbers.messages_delayed);
+  cluster::publish_command command;
+  command.message = message;
+  command.publisher = self_;
+  command.token = make_token(in.packet_identifier, in.qos, shard);
+  command.delay_seconds = delay;
+  command.logged = logged;
+  at().to_shard(shard, std::move(command));
+  return reason_code::success;
+}
+
+reason_code session::refuse(const protocol::publish_packet& in,
+                            reason_code reason) {
+  count(at().numbers().publish_error);
+  count(at().numbers().accepted_refused);
+  // Older versions have no way to say no: the message is acknowledged and not
+  // delivered (MQTT 3.1.1 [MQTT-3.3.5-2]).
+  const bool can_say =
+    version_ == protocol_version::mqtt_5_0 && in.qos != qos::at_most_once;
+  if (can_say && in.qos == qos::exactly_once)
+    rules_.on_pubrel(in.packet_identifier); // [MQTT-4.3.3-9]
+  acknowledge(in, can_say ? reason : reason_code::success);
+  return reason_code::success;
+}
+
+void session::acknowledge(const protocol::publish_packet& in,
+                          reason_code reason) {
+  if (in.qos == qos::at_least_once)
+    link_->send_ack(packet_type::puback, in.packet_identifier, reason);
+  else if (in.qos == qos::exactly_once)
+    link_->send_ack(packet_type::pubrec, in.packet_identifier, reason);
+}
+
+void session::on_publish_acked(const publish_acked& in) {
+  auto& x = more();
+  auto& numbers = at().numbers();
+  const auto packet_identifier = static_cast<std::uint16_t>(in.token);
+  const auto level = static_cast<qos>(in.token >> 16 & 3);
+  const auto shard = static_cast<std::uint16_t>(in.token >> 18);
+  const auto open = std::find_if(
+    x.outstanding.begin(), x.outstanding.end(),
+    [&](const outstanding_in_shard& o) { return o.shard == shard; });
+  if (open != x.outstanding.end() && --open->count == 0)
+    x.outstanding.erase(open);
+  if (in.reason == reason_code::success)
+    count(numbers.accepted_routed);
+  else
+    count(is_failure(in.reason) ? numbers.accepted_refused
+                                : numbers.accepted_unrouted);
+  if (level == qos::at_least_once) {
+    --x.unacknowledged_qos1;
+    link_->send_ack(packet_type::puback, packet_identifier, in.reason);
+  } else if (level == qos::exactly_once) {
+    std::erase(x.uncommitted_qos2, packet_identifier);
+    if (is_failure(in.reason) && version_ == protocol_version::mqtt_5_0)
+      rules_.on_pubrel(packet_identifier);
+    link_->send_ack(packet_type::pubrec, packet_identifier, in.reason);
+  }
+}
+
+reason_code session::on_ack(const protocol::ack_packet& in) {
+  using ack = protocol::client_session::ack;
+  auto& numbers = at().numbers();
+  const auto id = in.packet_identifier;
+  const auto unknown = version_ == protocol_version::mqtt_5_0
+                         ? reason_code::packet_identifier_not_found
+                         : reason_code::success;
+  switch (in.type) {
+    case packet_type::puback: {
+      count(numbers.puback_received);
+      auto answer = rules_.on_puback(id);
+      if (answer.what == ack::settled)
+        settle(answer.settled, is_failure(in.reason));
+      else
+        count(numbers.puback_missed);
+      break;
+    }
+    case packet_type::pubrec: {
+      count(numbers.pubrec_received);
+      auto answer = rules_.on_pubrec(id, is_failure(in.reason));
+      if (answer.what == ack::settled) {
+        settle(answer.settled, true);
+      } else if (answer.what == ack::unknown) {
+        count(numbers.pubrec_missed);
+        if (!is_failure(in.reason))
+          link_->send_ack(packet_type::pubrel, id, unknown);
+      } else {
+        link_->send_ack(packet_type::pubrel, id, reason_code::success);
+      }
+      break;
+    }
+    case packet_type::pubcomp: {
+      count(numbers.pubcomp_received);
+      auto answer = rules_.on_pubcomp(id);
+      if (answer.what == ack::settled)
+        settle(answer.settled, false);
+      else
+        count(numbers.pubcomp_missed);
+      break;
+    }
+    default: { // PUBREL
+      count(numbers.pubrel_received);
+      const bool known = rules_.on_pubrel(id);
+      if (!known)
+        count(numbers.pubrel_missed);
+      link_->send_ack(packet_type::pubcomp, id,
+                      known ? reason_code::success : unknown);
+      return reason_code::success;
+    }
+  }
+  pump();
+  return reason_code::success;
+}
+
+} // namespace troupe::actors

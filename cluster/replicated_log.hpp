@@ -1,0 +1,29 @@
+#pragma once
+// Where a shard's commands become permanent.
+
+#include "cluster/command.hpp"
+
+#include <functional>
+#include <memory>
+
+namespace troupe::cluster {
+
+using log_index = std::uint64_t;
+using entry_ptr = std::shared_ptr<log_entry>;
+
+/// One shard's log. An entry that was reported as committed stays so; entries
+/// are committed in the order of their indexes. Belongs to one thread.
+class replicated_log {
+public:
+  /// Called with every committed entry, in order, on the shard's thread and
+  /// never from within `propose`.
+  using committed = std::function<void(log_index, const entry_ptr&)>;
+
+  virtual ~replicated_log() = default;
+  /// @returns the index that the entry will have if it is committed.
+  virtual log_index propose(entry_ptr entry) = 0;
+  /// Entries proposed and not yet committed.
+  virtual std::size_t outstanding() const noexcept = 0;
+};
+
+} // namespace troupe::cluster

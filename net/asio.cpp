@@ -1,0 +1,2 @@
+// The one place that compiles Asio's separately compiled parts.
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,157 @@
+#include "server/log.hpp"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <mutex>
+
+namespace troupe::server {
+
+struct log_writer::state {
+  struct window {
+    std::chrono::steady_clock::time_point began;
+    std::uint64_t written = 0;
+    std::uint64_t silenced = 0;
+  };
+  config::log settings;
+  std::shared_ptr<spdlog::logger> out;
+  std::mutex mutex;
+  std::map<std::string, window, std::less<>> causes; ///< guarded by mutex
+};
+
+namespace {
+
+spdlog::level::level_enum level_of(config::log_level x) {
+  switch (x) {
+    case config::log_level::trace:
+      return spdlog::level::trace;
+    case config::log_level::debug:
+      return spdlog::level::debug;
+    case config::log_level::info:
+      return spdlog::level::info;
+    case config::log_level::warning:
+      return spdlog::level::warn;
+    case config::log_level::error:
+      return spdlog::level::err;
+    case config::log_level::off:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+spdlog::level::level_enum level_of(actors::log_level x) {
+  switch (x) {
+    case actors::log_level::debug:
+      return spdlog::level::debug;
+    case actors::log_level::info:
+      return spdlog::level::info;
+    case actors::log_level::warning:
+      return spdlog::level::warn;
+    case actors::log_level::error:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+/// Client identifiers and topics come from strangers: no control characters
+/// in a line of text.
+std::string printable(std::string_view text) {
+  std::string safe;
+  for (const char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
+      safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else
+      safe += c;
+  return safe;
+}
+
+} // namespace
+
+std::string json_string(std::string_view text) {
+  std::string made = "\"";
+  for (const char c : text)
+    if (c == '"' || c == '\\')
+      made += {'\\', c};
+    else if (static_cast<unsigned char>(c) < 0x20)
+      made += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+    else
+      made += c;
+  return made + '"';
+}
+
+log_writer::log_writer(const config::log& settings)
+  : state_(std::make_unique<state>()) {
+  state_->settings = settings;
+  std::shared_ptr<spdlog::sinks::sink> sink;
+  if (settings.file.empty())
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  else
+    sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
+  state_->out = std::make_shared<spdlog::logger>("troupe", std::move(sink));
+  state_->out->set_level(level_of(settings.level));
+  state_->out->flush_on(spdlog::level::info);
+  if (settings.format == config::log_format::json)
+    state_->out->set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})");
+  else
+    state_->out->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z [%l] %v");
+}
+
+log_writer::~log_writer() = default;
+
+void log_writer::write(const actors::log_line& line) {
+  const auto level = level_of(line.level);
+  if (!state_->out->should_log(level))
+    return;
+  std::uint64_t silenced = 0;
+  if (const auto& limit = state_->settings.rate_limit) {
+    const std::lock_guard guard(state_->mutex);
+    const auto now = std::chrono::steady_clock::now();
+    auto& window = state_->causes[std::string{line.cause}];
+    if (now - window.began >= limit->per) {
+      silenced = window.silenced;
+      window = {now, 0, 0};
+    }
+    if (window.written >= limit->count) {
+      ++window.silenced;
+      return;
+    }
+    ++window.written;
+  }
+  std::string text;
+  if (state_->settings.format == config::log_format::json) {
+    text = "\"cause\":" + json_string(line.cause)
+           + ",\"text\":" + json_string(line.text);
+    if (!line.client.empty())
+      text += ",\"client\":" + json_string(line.client);
+    if (!line.peer.empty())
+      text += ",\"peer\":" + json_string(line.peer);
+    if (silenced != 0)
+      text += ",\"silenced\":" + std::to_string(silenced);
+  } else {
+    text = std::string{line.cause} + ": " + printable(line.text);
+    if (!line.client.empty())
+      text += " client=" + printable(line.client);
+    if (!line.peer.empty())
+      text += " peer=" + std::string{line.peer};
+    if (silenced != 0)
+      text += " (and " + std::to_string(silenced) + " more like it before)";
+  }
+  state_->out->log(level, "{}", text);
+}
+
+void log_writer::info(std::string_view cause, std::string_view text) {
+  write({actors::log_level::info, cause, text, {}, {}});
+}
+
+void log_writer::warning(std::string_view cause, std::string_view text) {
+  write({actors::log_level::warning, cause, text, {}, {}});
+}
+
+void log_writer::flush() {
+  state_->out->flush();
+}
+
+} // namespace troupe::server

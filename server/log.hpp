@@ -1,0 +1,35 @@
+#pragma once
+// Structured lines of the log, in text or JSON.
+
+#include "actors/home.hpp"
+#include "config/sections.hpp"
+
+#include <memory>
+#include <string_view>
+
+namespace troupe::server {
+
+/// Writes lines with level, cause, text, client id and peer; a cause that
+/// speaks more often than `log.rate_limit` is silenced until the period is
+/// over, and then says how often it was. Thread-safe.
+class log_writer {
+public:
+  /// @throws std::runtime_error if the file cannot be opened.
+  explicit log_writer(const config::log& settings);
+  ~log_writer();
+
+  void write(const actors::log_line& line);
+  /// A line of the server itself.
+  void info(std::string_view cause, std::string_view text);
+  void warning(std::string_view cause, std::string_view text);
+  void flush();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+/// `text` as a JSON string, quotes included.
+std::string json_string(std::string_view text);
+
+} // namespace troupe::server

@@ -1,0 +1,96 @@
+// The program: commands and their options.
+
+#include "config/load.hpp"
+#include "server/exit_codes.hpp"
+#include "server/serve.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace {
+
+using namespace troupe;
+
+struct configuration_options {
+  std::string file;
+  std::string data_dir;
+  std::vector<std::string> overrides;
+
+  void add_to(CLI::App& app) {
+    app.add_option("-c,--config", file, "Configuration file (TOML)")
+      ->type_name("FILE");
+    app.add_option("-d,--data-dir", data_dir, "Directory for data")
+      ->type_name("DIR");
+    app
+      .add_option("-s,--set", overrides,
+                  "A setting, e.g. --set mqtt.max_inflight=64")
+      ->type_name("KEY=VALUE")
+      ->take_all();
+  }
+
+  config::load_result load() const {
+    config::sources from;
+    from.file = file;
+    from.environment = config::process_environment();
+    from.overrides = overrides;
+    if (!data_dir.empty())
+      from.overrides.push_back("node.data_dir=" + data_dir);
+    return config::load(from);
+  }
+};
+
+int print_problems(const std::vector<config::problem>& problems) {
+  for (const auto& x : problems)
+    std::fprintf(stderr, "%s\n", config::to_string(x).c_str());
+  std::fprintf(stderr, "troupe: %zu problem%s in the configuration\n",
+               problems.size(), problems.size() == 1 ? "" : "s");
+  return server::exit_configuration;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Troupe, an MQTT platform for fleets of devices", "troupe"};
+  app.set_version_flag("--version", "troupe " TROUPE_VERSION);
+  app.require_subcommand(1);
+
+  configuration_options from;
+  auto* serve = app.add_subcommand("serve", "Run a broker");
+  from.add_to(*serve);
+  auto* config = app.add_subcommand("config", "Look at the configuration");
+  config->require_subcommand(1);
+  auto* check = config->add_subcommand("check", "Report every problem");
+  from.add_to(*check);
+  auto* show = config->add_subcommand("show", "Print what is in effect");
+  from.add_to(*show);
+  auto* docs =
+    config->add_subcommand("docs", "Print the reference of all settings");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? server::exit_success : server::exit_usage;
+  }
+  if (docs->parsed()) {
+    std::fputs(config::describe_markdown().c_str(), stdout);
+    return server::exit_success;
+  }
+  auto answer = from.load();
+  if (const auto* problems =
+        std::get_if<std::vector<config::problem>>(&answer))
+    return print_problems(*problems);
+  const auto& loaded = std::get<config::loaded>(answer);
+  if (show->parsed()) {
+    std::fputs(config::show(loaded.values).c_str(), stdout);
+    return server::exit_success;
+  }
+  if (check->parsed()) {
+    for (const auto& x : loaded.warnings)
+      std::printf("%s\n", config::to_string(x).c_str());
+    std::printf("the configuration is sound\n");
+    return server::exit_success;
+  }
+  return server::serve(loaded);
+}

@@ -1,0 +1,123 @@
+#include "server/options.hpp"
+
+#include "actors/authentication.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace troupe::server {
+
+namespace {
+
+/// Seconds of an interval that may be absent, as MQTT counts them.
+std::uint32_t seconds_of(std::optional<config::milliseconds> x) {
+  if (!x)
+    return std::numeric_limits<std::uint32_t>::max();
+  const auto seconds =
+    std::chrono::duration_cast<std::chrono::seconds>(*x).count();
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(
+    seconds, std::numeric_limits<std::uint32_t>::max() - 1));
+}
+
+std::string text_of(const config::address& x) {
+  const bool v6 = x.host.find(':') != std::string::npos;
+  const auto host = x.host.empty() ? "0.0.0.0" : x.host;
+  return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(x.port);
+}
+
+actors::mqtt_options mqtt_of(const config::settings& from) {
+  const auto& x = from.mqtt;
+  actors::mqtt_options to;
+  to.idle_timeout = x.idle_timeout;
+  to.max_packet_size = static_cast<std::uint32_t>(x.max_packet_size.count);
+  to.max_clientid_len = x.max_clientid_len;
+  to.max_topic_levels = x.max_topic_levels;
+  to.max_topic_alias = x.max_topic_alias;
+  to.max_topic_alias_bytes = x.max_topic_alias_bytes.count;
+  to.max_topic_alias_out = x.max_topic_alias_out;
+  to.empty_clientid_allowed = x.empty_clientid_allowed;
+  to.receive_maximum = x.receive_maximum;
+  to.max_inflight = x.max_inflight;
+  to.max_awaiting_rel =
+    static_cast<std::uint16_t>(x.max_awaiting_rel.value_or(0));
+  to.max_qos_allowed = x.max_qos_allowed;
+  to.retain_available = x.retain_available;
+  to.wildcard_subscription = x.wildcard_subscription;
+  to.shared_subscription = x.shared_subscription;
+  to.exclusive_subscription = x.exclusive_subscription;
+  to.ignore_loop_deliver = x.ignore_loop_deliver;
+  to.strict_clientid_length_3_1 = x.strict_clientid_length_3_1;
+  to.upgrade_qos = x.upgrade_qos;
+  to.mqueue_store_qos0 = x.mqueue_store_qos0;
+  to.shared_subscription_strategy =
+    static_cast<actors::share_strategy>(x.shared_subscription_strategy);
+  to.server_keepalive = x.server_keepalive.value_or(0);
+  to.keepalive_multiplier = x.keepalive_multiplier;
+  to.session_expiry_interval = seconds_of(x.session_expiry_interval);
+  to.max_session_expiry_interval = seconds_of(x.max_session_expiry_interval);
+  to.message_expiry_interval = seconds_of(x.message_expiry_interval);
+  to.max_mqueue_len = x.max_mqueue_len.value_or(0);
+  to.max_mqueue_bytes = x.max_mqueue_bytes ? x.max_mqueue_bytes->count : 0;
+  to.max_subscriptions = x.max_subscriptions.value_or(0);
+  to.response_information = x.response_information;
+  to.retainer_enable = from.retainer.enable;
+  to.retainer_max_payload_size = from.retainer.max_payload_size.count;
+  to.retainer_max_messages = from.retainer.max_retained_messages;
+  to.delayed_enable = from.delayed.enable;
+  to.delayed_max_messages = from.delayed.max_delayed_messages;
+  to.stored_bytes_max =
+    from.durable.max_bytes ? from.durable.max_bytes->count : 0;
+  return to;
+}
+
+} // namespace
+
+actors::node_options node_options_of(const config::settings& from) {
+  actors::node_options to;
+  to.name = from.node.name;
+  to.mqtt = mqtt_of(from);
+  auto& dials = to.actors;
+  dials.reactors = from.node.reactors;
+  dials.pin_reactors = from.node.pinning;
+  dials.own_file_tables = from.node.own_file_tables;
+  dials.worker_threads = from.node.worker_threads;
+  dials.shards = from.shards.count;
+  dials.read_buffer = from.actors.read_buffer.count;
+  dials.read_budget = from.actors.read_budget.count;
+  dials.flush_each_message =
+    from.actors.flush == config::flush_policy::message;
+  dials.idle_buffer_release =
+    from.actors.idle_buffer_release.value_or(config::milliseconds{0});
+  dials.sockets_per_turn = from.actors.sockets_per_turn;
+  dials.credit = from.actors.credit;
+  dials.wheel_tick = from.actors.wheel_tick;
+  dials.log_commit_delay = from.shards.log_commit_delay;
+  dials.match_cache = from.actors.match_cache_entries;
+  for (const auto& [name, x] : from.listeners.tcp) {
+    if (!x.enable)
+      continue;
+    actors::listener_options one;
+    one.name = name;
+    one.bind = text_of(x.bind);
+    one.max_connections = x.max_connections.value_or(0);
+    if (x.max_conn_rate)
+      one.max_conn_rate = std::max<std::size_t>(
+        1, x.max_conn_rate->count * 1000
+             / static_cast<std::size_t>(
+               std::max<std::int64_t>(1, x.max_conn_rate->per.count())));
+    one.backlog = static_cast<int>(x.backlog);
+    one.nodelay = x.nodelay;
+    one.send_timeout = x.send_timeout.value_or(std::chrono::hours{24 * 365});
+    one.output_high_watermark = x.high_watermark.count;
+    to.listeners.push_back(std::move(one));
+  }
+  to.sys_message_interval =
+    from.sys_topics.sys_msg_interval.value_or(config::milliseconds{0});
+  to.sys_heartbeat_interval =
+    from.sys_topics.sys_heartbeat_interval.value_or(config::milliseconds{0});
+  if (from.auth.test_method)
+    to.methods.push_back(actors::make_test_method());
+  return to;
+}
+
+} // namespace troupe::server

@@ -1,0 +1,12 @@
+#pragma once
+// From what is configured to what the node is told.
+
+#include "actors/options.hpp"
+#include "config/load.hpp"
+
+namespace troupe::server {
+
+/// Every setting that the node uses; the rest is used by `serve` itself.
+actors::node_options node_options_of(const config::settings& from);
+
+} // namespace troupe::server
