@@ -21,7 +21,6 @@ private:
   void show(const std::stop_token& stop);
   void print(seconds_f passed);
 
-  const options& options_;
   run_control& control_;
   std::mutex mutex_;
   std::condition_variable_any wake_;

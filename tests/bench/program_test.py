@@ -6,6 +6,7 @@ usage: program_test.py PATH/TO/troupe-bench [unittest arguments]
 """
 
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -104,8 +105,10 @@ class EveryModeTest(unittest.TestCase):
                         "pairs", "-n", 5, "--qos", qos, "--version", version))
 
     def test_pairs_in_threads(self):
+        tables = ([] if "TROUPE_BENCH_ONE_FILE_TABLE" in os.environ
+                  else ["--own-file-tables"])
         self.check_load(self.run_clean("pairs", "-n", 5, "--threads", 2,
-                                       "--own-file-tables", "--qos", 1))
+                                       "--qos", 1, *tables))
 
     def test_pairs_with_large_payloads(self):
         self.check_load(self.run_clean("pairs", "-n", 2, "--payload", 700_000,
