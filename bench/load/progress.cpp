@@ -7,9 +7,7 @@ namespace troupe::bench {
 
 using namespace std::chrono_literals;
 
-progress::progress(const options& o, run_control& control)
-  : options_(o),
-    control_(control) {
+progress::progress(const options& o, run_control& control) : control_(control) {
   if (o.progress || (::isatty(STDERR_FILENO) != 0 && !o.json))
     thread_ = std::jthread{[this](const std::stop_token& stop) { show(stop); }};
 }
