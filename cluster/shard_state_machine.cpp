@@ -4,6 +4,7 @@
 #include "protocol/topic.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace troupe::cluster {
 
@@ -298,7 +299,7 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
   // and all Subscription Identifiers [MQTT-3.3.4-2, -3].
   const auto self = protocol::hash64(x.client_id);
   std::map<std::uint64_t, protocol::outbound> merged;
-  std::size_t expired = 0;
+  std::set<std::uint64_t> expired;
   for (const auto id : held->second) {
     const auto& row = rows_.at(id);
     if (!row.share_name.empty())
@@ -311,7 +312,7 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
          at != row.sequences.end(); ++at) {
       const auto& message = messages_.at(*at).message;
       if (message->expired(now)) {
-        ++expired;
+        expired.insert(*at);
         continue;
       }
       if (of.options.no_local && message->publisher() == self)
@@ -341,8 +342,6 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
       }
     }
   }
-  if (expired != 0)
-    effects_.dropped(drop_reason::expired, expired);
   if (merged.size() > x.limit) {
     const auto cut = std::next(merged.begin(),
                                static_cast<std::ptrdiff_t>(x.limit));
@@ -350,6 +349,10 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
     page.complete = false;
     page.up_to = std::prev(merged.end())->first;
   }
+  // What lies behind this page is looked at again with the next one.
+  expired.erase(expired.upper_bound(page.up_to), expired.end());
+  if (!expired.empty())
+    effects_.dropped(drop_reason::expired, expired.size());
   for (auto& [sequence, out] : merged)
     page.messages.push_back(std::move(out));
   effects_.fetched(x.who, std::move(page));
