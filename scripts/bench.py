@@ -43,6 +43,10 @@ REALTIME_BENCH = ["chrt", "-f", "5"]
 IDLE_LOAD = 0.5
 
 
+class RunFailed(Exception):
+    """A broker or the generator did not do its work; the text says which."""
+
+
 # ---- brokers ----------------------------------------------------------------
 
 def troupe_command(program: pathlib.Path, port: int, folder: pathlib.Path,
@@ -80,8 +84,8 @@ def wait_for_port(port: int, process: subprocess.Popen, log: pathlib.Path):
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         time.sleep(0.02)
-    raise SystemExit(f"{shlex.join(process.args)} did not start:\n"
-                     + log.read_text(errors="replace")[-2000:])
+    raise RunFailed(f"{shlex.join(process.args)} did not start:\n"
+                    + log.read_text(errors="replace")[-2000:])
 
 
 @contextlib.contextmanager
@@ -105,8 +109,8 @@ def broker(which: str, row: Row, programs: dict[str, typing.Any]):
             wait_for_port(port, process, log)
             yield port, process.pid
             if process.poll() is not None:
-                raise SystemExit(f"{which} ended during {row.name}:\n"
-                                 + log.read_text(errors="replace")[-2000:])
+                raise RunFailed(f"{which} ended during {row.name}:\n"
+                                + log.read_text(errors="replace")[-2000:])
         finally:
             process.send_signal(signal.SIGTERM)
             try:
@@ -130,8 +134,8 @@ def measure(which: str, row: Row, programs: dict[str, typing.Any],
                               timeout=RUN_DEADLINE_S)
     # 1 says that messages were lost, which the result says too.
     if done.returncode not in (0, 1):
-        raise SystemExit(f"{shlex.join(command)} ended with "
-                         f"{done.returncode}:\n{done.stderr}")
+        raise RunFailed(f"{shlex.join(command)} ended with "
+                        f"{done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout)
 
 
@@ -307,7 +311,7 @@ def main() -> int:
         parser.error(f"no row is called {args.only[0]}; there are "
                      + ", ".join(names))
 
-    programs = find_programs(args.bin, args.without)
+    programs = find_programs(args.bin.resolve(), args.without)
     times = ["--warmup", "1" if args.quick else "2",
              "--duration", "3" if args.quick else "8"]
     stored = {"machine": describe_machine(programs),
@@ -320,9 +324,16 @@ def main() -> int:
         print(f"bench: the machine is busy (load {os.getloadavg()[0]:.1f}); "
               "the numbers will say so", file=sys.stderr)
     rounds = args.rounds or (2 if args.quick else 5)
+    failed = False
     for row in chosen:
-        if any(programs.get(each) for each in row.brokers):
+        if not any(programs.get(each) for each in row.brokers):
+            continue
+        try:
             stored["rows"][row.name] = run_row(row, programs, times, rounds)
+        except (RunFailed, subprocess.TimeoutExpired) as error:
+            failed = True
+            stored["rows"].pop(row.name, None)
+            print(f"bench: {row.name} failed: {error}", file=sys.stderr)
     print("\n".join(summary(stored["rows"])))
     if target:
         (target / "benchmarks.json").write_text(
@@ -330,7 +341,7 @@ def main() -> int:
         (target / "benchmarks.md").write_text(render(stored))
     clean = all(result["ok"] for found in stored["rows"].values()
                 for results in found["rounds"].values() for result in results)
-    return 0 if clean else 1
+    return 0 if clean and not failed else 1
 
 
 if __name__ == "__main__":
