@@ -104,14 +104,24 @@ void event_loop::flush() {
   std::swap(queue_, flushing_);
   for (auto* c : flushing_) {
     c->queued = false;
-    if (c->fd < 0)
-      continue;
-    if (c->state == client_state::connected)
-      handler_.fill(*c);
-    if (!c->out.empty() && !c->blocked)
-      write(*c);
+    if (c->fd >= 0 && !c->blocked)
+      flush(*c);
   }
   flushing_.clear();
+}
+
+void event_loop::flush(client& c) {
+  // The packets of all publishers are made in one buffer, which stays in the
+  // cache; a client keeps only what the socket did not take.
+  std::swap(c.out, scratch_);
+  c.out.append(scratch_.view());
+  scratch_.consume(scratch_.view().size());
+  if (c.state == client_state::connected)
+    handler_.fill(c);
+  if (!c.out.empty())
+    write(c);
+  if (c.out.empty())
+    std::swap(c.out, scratch_);
 }
 
 void event_loop::write(client& c) {

@@ -62,6 +62,7 @@ public:
 
 private:
   void flush();
+  void flush(client& c);
   void write(client& c);
   void read(client& c, bool hung_up);
   /// @returns false if the client has been closed meanwhile.
@@ -78,6 +79,7 @@ private:
   int epoll_ = -1;
   std::vector<epoll_event> events_;
   std::vector<std::uint8_t> input_; ///< shared: what is not whole is moved out
+  out_buffer scratch_;              ///< empty between two clients
   std::vector<client*> queue_;
   std::vector<client*> flushing_;
   instant read_at_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <span>
 #include <utility>
@@ -21,7 +22,13 @@ public:
       begin_(std::exchange(other.begin_, 0)),
       end_(std::exchange(other.end_, 0)),
       capacity_(std::exchange(other.capacity_, 0)) {}
-  out_buffer& operator=(out_buffer&&) = delete;
+  out_buffer& operator=(out_buffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(begin_, other.begin_);
+    std::swap(end_, other.end_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
   out_buffer(const out_buffer&) = delete;
   out_buffer& operator=(const out_buffer&) = delete;
   ~out_buffer() { std::free(data_); }
@@ -36,9 +43,8 @@ public:
   }
 
   void append(bytes_view bytes) {
-    auto* at = extend(bytes.size());
-    for (const auto byte : bytes)
-      *at++ = byte;
+    if (!bytes.empty())
+      std::memcpy(extend(bytes.size()), bytes.data(), bytes.size());
   }
 
   /// Takes back the last `count` bytes.
