@@ -74,9 +74,9 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_1_2_sends_and_takes_qos_0_without_dup_only) {
 BOOST_AUTO_TEST_CASE(mqtt5_3_3_1_9_sends_retained_on_every_subscribe) {
   const auto root = unique("t");
   auto sender = connected();
-  sender.publish({.topic = root + "/a", .payload = "a", .retain = true});
-  sender.publish({.topic = root + "/b", .payload = "b", .retain = true});
-  sender.ping();
+  for (const auto* one : {"a", "b"})
+    sender.publish(
+      {.topic = root + "/" + one, .payload = one, .qos = 1, .retain = true});
   auto c = connected();
   for (int i = 0; i < 2; ++i) {
     c.subscribe(root + "/+", 0);

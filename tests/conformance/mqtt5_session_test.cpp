@@ -187,8 +187,8 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_9_starts_anew_after_a_refusing_pubrec) {
   auto watcher = subscriber(v, topic);
   auto c = connected();
   // Nobody but the server publishes below $SYS/.
-  c.send(publish(
-    v, {.topic = "$SYS/" + topic, .payload = "x", .qos = 2, .id = 9}));
+  c.send(
+    publish(v, {.topic = "$SYS/" + topic, .payload = "x", .qos = 2, .id = 9}));
   const auto refused = c.expect(PUBREC);
   BOOST_TEST(refused.id == 9U);
   BOOST_TEST(refused.reason >= 0x80U);

@@ -83,7 +83,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_8_2_1_asks_for_a_share_name) {
 BOOST_AUTO_TEST_CASE(mqtt5_4_8_2_2_refuses_bad_share_names_and_filters) {
   for (const auto* bad :
        {"$share/g", "$share/g/", "$share/+/t", "$share/#/t", "$share/a+b/t",
-        "$share/a#/t", "$share/g/a#", "$share/g/a/#/b", "$share", "$share/"}) {
+        "$share/a#/t", "$share/g/a#", "$share/g/a/#/b", "$share/"}) {
     BOOST_TEST_CONTEXT(bad) {
       auto c = connected();
       c.send(subscribe(v, 1, {{bad, 1}}));

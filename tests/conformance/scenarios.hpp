@@ -30,6 +30,10 @@ void expect_bad_connect(version v, std::string_view request,
                         std::initializer_list<unsigned> codes = {
                           code::malformed, code::protocol_error});
 
+/// Sends `request`, a CONNECT of a protocol or version that the server does not
+/// speak, and expects the end, after a CONNACK that says so or without.
+void expect_other_protocol(version v, std::string_view request);
+
 /// Subscribes to this one topic and expects this retained payload, or none.
 void expect_retained(version v, const std::string& topic,
                      const std::optional<bytes>& payload);

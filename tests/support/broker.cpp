@@ -93,7 +93,13 @@ void broker::start(const std::vector<std::string>& settings) {
     "--data-dir", (directory_ / "data").string(),
     "--set",      "listeners.tcp.default.bind=127.0.0.1:0",
     "--set",      "http.enable=false"};
-  for (const auto& one : settings) {
+  auto all = settings;
+  if (const auto* more = std::getenv("TROUPE_TEST_SETTINGS")) {
+    std::istringstream in{more};
+    for (std::string one; in >> one;)
+      all.push_back(one);
+  }
+  for (const auto& one : all) {
     words.emplace_back("--set");
     words.push_back(one);
   }

@@ -11,7 +11,8 @@ namespace troupe::test {
 
 /// The real program as a child process, on a port and a data directory of its
 /// own. Ends with this object. With TROUPE_TEST_BROKER=host:port in the
-/// environment it is the broker that listens there, whatever the settings.
+/// environment it is the broker that listens there, whatever the settings;
+/// TROUPE_TEST_SETTINGS="key=value key=value" adds settings to all brokers.
 class broker {
 public:
   /// @param settings  "section.key=value", given to the program with --set.
