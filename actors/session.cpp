@@ -58,7 +58,10 @@ void session::restore(cluster::session_record&& from) {
   }
   for (auto& x : from.pending) {
     count(numbers.resumed);
-    rules_.enqueue(std::move(x));
+    rules_.enqueue(std::move(x), [this](protocol::outbound&& lost,
+                                        protocol::drop_reason why) {
+      lose(std::move(lost), why);
+    });
   }
 }
 

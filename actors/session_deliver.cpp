@@ -50,6 +50,15 @@ void session::deliver(const message_ptr& message, shard_position position,
       }
   }
   count(numbers.routed);
+  if (x.qos == qos::at_most_once && identifier == 0
+      && more_identifiers.empty() && rules_.queued() == 0
+      && link_->writable() && !message->has_expiry()
+      && link_->packet_limit() == protocol::no_packet_limit) {
+    count(numbers.messages_delivered);
+    count(numbers.qos0_sent);
+    link_->send(*message, {x.qos, x.retain});
+    return;
+  }
   x.message = message;
   x.position = position;
   x.group = group;
@@ -69,9 +78,9 @@ void session::send_or_queue(outbound&& x) {
     send_now(std::move(x));
     return;
   }
-  auto gone = rules_.enqueue(std::move(x));
-  if (gone.why != drop_reason::none)
-    lose(std::move(gone.lost), gone.why);
+  rules_.enqueue(std::move(x), [this](outbound&& lost, drop_reason why) {
+    lose(std::move(lost), why);
+  });
 }
 
 bool session::expired_or_too_large(const outbound& x, bool& lost) {

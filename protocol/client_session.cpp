@@ -50,30 +50,33 @@ const client_session::in_flight* client_session::take_resend() {
   return nullptr;
 }
 
-client_session::victim client_session::enqueue(outbound&& x) {
+client_session::victim client_session::make_room(outbound& x) {
   const bool is_qos0 = x.qos == qos::at_most_once;
   if (is_qos0 && !queue_qos0_)
-    return {std::move(x), drop_reason::qos0_slow};
-  victim gone;
-  if (queue_full()) {
-    std::size_t at = 0;
-    if (queued_qos0_ > 0)
-      while (queue_[at].qos != qos::at_most_once)
-        ++at;
-    else if (is_qos0)
-      return {std::move(x), drop_reason::qos0_slow};
-    gone.why =
-      queued_qos0_ > 0 ? drop_reason::qos0_slow : drop_reason::queue_full;
-    gone.lost = std::move(queue_[at]);
-    queue_bytes_ -= gone.lost.message->memory();
-    if (gone.lost.qos == qos::at_most_once)
-      --queued_qos0_;
-    queue_.erase(at);
-  }
-  queue_bytes_ += x.message->memory();
-  queued_qos0_ += is_qos0 ? 1 : 0;
-  queue_.push_back(std::move(x));
+    return {std::move(x), drop_reason::qos0_slow, true};
+  if (!queue_full() || queue_.empty())
+    return {};
+  std::size_t at = 0;
+  if (queued_qos0_ > 0)
+    while (queue_[at].qos != qos::at_most_once)
+      ++at;
+  else if (is_qos0)
+    return {std::move(x), drop_reason::qos0_slow, true};
+  victim gone{std::move(queue_[at]),
+              queued_qos0_ > 0 ? drop_reason::qos0_slow
+                               : drop_reason::queue_full,
+              false};
+  queue_bytes_ -= gone.lost.message->memory();
+  if (gone.lost.qos == qos::at_most_once)
+    --queued_qos0_;
+  queue_.erase(at);
   return gone;
+}
+
+void client_session::append(outbound&& x) {
+  queue_bytes_ += x.message->memory();
+  queued_qos0_ += x.qos == qos::at_most_once ? 1 : 0;
+  queue_.push_back(std::move(x));
 }
 
 bool client_session::take_queued(outbound& out) {

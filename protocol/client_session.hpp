@@ -82,14 +82,20 @@ public:
   /// acknowledged. Only if `may_send()`.
   std::uint16_t start(outbound&& x);
 
-  /// Puts `x` behind what waits. If that breaks a bound, one message gives
-  /// way: the oldest QoS 0 one, else the oldest.
-  /// @returns what gave way and why; `message` is null if nothing did.
-  struct victim {
-    outbound lost;
-    drop_reason why = drop_reason::none;
-  };
-  victim enqueue(outbound&& x);
+  /// Puts `x` behind what waits. While that would break a bound, a message
+  /// gives way: the oldest QoS 0 one, else the oldest; `x` itself if it has
+  /// QoS 0 and only others wait.
+  /// @param lost  called as `lost(outbound&&, drop_reason)` for each.
+  template <class F>
+  void enqueue(outbound&& x, F&& lost) {
+    victim gone;
+    while ((gone = make_room(x)).why != drop_reason::none) {
+      lost(std::move(gone.lost), gone.why);
+      if (gone.was_new)
+        return;
+    }
+    append(std::move(x));
+  }
 
   /// Takes the message to send next off the queue.
   /// @returns false if the queue is empty or its head has to wait for quota.
@@ -109,6 +115,7 @@ public:
   void clear_queue() noexcept {
     queue_.clear();
     queue_bytes_ = 0;
+    queued_qos0_ = 0;
   }
 
   // ---- from the client: acknowledgements ----------------------------------
@@ -192,6 +199,13 @@ public:
   }
 
 private:
+  struct victim {
+    outbound lost;
+    drop_reason why = drop_reason::none;
+    bool was_new = false; ///< it is what was to be added
+  };
+  victim make_room(outbound& x);
+  void append(outbound&& x);
   in_flight* find(std::uint16_t packet_identifier) noexcept;
   ack_answer settle(in_flight& x) noexcept;
   void take_identifier() noexcept {
