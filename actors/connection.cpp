@@ -4,6 +4,7 @@
 #include "net/tcp.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -85,6 +86,9 @@ void connection::read() {
   auto* buffer = at().read_buffer();
   std::size_t taken = 0;
   while (fd_ >= 0 && !reading_paused_ && taken < at().dials().read_budget) {
+    const auto kept = input_.size() <= net::reactor::read_headroom
+                        ? input_.size()
+                        : std::size_t{0};
     const auto got = ::recv(fd_, buffer, at().read_buffer_size(), 0);
     if (got <= 0) {
       if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -97,7 +101,11 @@ void connection::read() {
     count(numbers.reads);
     count(numbers.bytes_received, static_cast<std::uint64_t>(got));
     last_read_ = at().now();
-    take({buffer, static_cast<std::size_t>(got)});
+    if (kept != 0) { // the packet goes on where it broke off
+      std::memcpy(buffer - kept, input_.view().data(), kept);
+      input_.clear();
+    }
+    take({buffer - kept, static_cast<std::size_t>(got) + kept});
     if (static_cast<std::size_t>(got) < at().read_buffer_size())
       return; // nothing more for now
     taken += static_cast<std::size_t>(got);
@@ -107,10 +115,10 @@ void connection::read() {
 void connection::take(protocol::bytes_view fresh) {
   if (input_.empty()) {
     if (const auto used = consume(fresh)) {
-      if (*used < fresh.size())
+      if (*used < fresh.size()) {
         input_.append(fresh.subspan(*used));
-      else if (input_.capacity() != 0)
-        input_.release();
+        hold_buffers();
+      }
     }
     return;
   }
@@ -118,7 +126,7 @@ void connection::take(protocol::bytes_view fresh) {
   if (const auto used = consume(input_.view())) {
     input_.consume(*used);
     if (input_.empty())
-      input_.release();
+      input_.release(); // it held a large packet
   }
 }
 
@@ -347,11 +355,15 @@ void connection::send_unsuback(std::uint16_t packet_identifier,
   wants_flush();
 }
 
+void connection::hold_buffers() {
+  if (holds_buffers_ || at().dials().idle_buffer_release.count() == 0)
+    return;
+  holds_buffers_ = true;
+  at().release_later(self_);
+}
+
 void connection::wants_flush() {
-  if (!holds_buffers_ && at().dials().idle_buffer_release.count() != 0) {
-    holds_buffers_ = true;
-    at().release_later(self_);
-  }
+  hold_buffers();
   if (at().dials().flush_each_message && !write_blocked_)
     write();
   else
@@ -364,6 +376,8 @@ bool connection::release_buffers() {
   holds_buffers_ = false;
   if (output_.empty())
     output_.release();
+  if (input_.empty())
+    input_.release();
   if (session_ != nullptr)
     session_->shrink();
   return true;
@@ -419,8 +433,6 @@ void connection::write() {
     if (output_.empty() && session_ != nullptr && session_->rules().queued() > 0)
       session_->pump();
   }
-  if (output_.capacity() > 65'536)
-    output_.release();
   if (write_blocked_) {
     write_blocked_ = false;
     reading_paused_ = phase_ == phase::claiming && reading_paused_;

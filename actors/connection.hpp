@@ -143,6 +143,7 @@ private:
   void leave_home();
   void write();
   void wants_flush();
+  void hold_buffers();
   void watch_again();
   void pause_reading(bool pause);
   void arm_timer();

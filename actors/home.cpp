@@ -180,8 +180,15 @@ const match_result& home::match(std::string_view topic) {
     return uncached_;
   }
   const auto version = filters.version();
+  // A publisher mostly stays with its topic for a while.
+  if (last_match_ != nullptr && last_match_->version == version
+      && last_match_->topic == topic) {
+    count(numbers_.match_cache_hits);
+    return last_match_->result;
+  }
   const auto hash = protocol::hash64(topic);
   auto& entry = cache_[hash % cache_.size()];
+  last_match_ = &entry;
   if (entry.version == version && entry.hash == hash && entry.topic == topic) {
     count(numbers_.match_cache_hits);
     return entry.result;

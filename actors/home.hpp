@@ -224,6 +224,7 @@ private:
   static constexpr std::uint32_t no_place = 0xFFFF'FFFF;
 
   std::vector<cached_match> cache_;
+  const cached_match* last_match_ = nullptr;
   match_result uncached_;
   std::vector<batch_ptr> outboxes_;                ///< by reactor
   std::vector<command_batch_ptr> shard_outboxes_;  ///< by shard

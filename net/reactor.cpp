@@ -28,7 +28,7 @@ int make_epoll() {
 reactor::reactor(const reactor_options& options)
   : options_(options), io_(1), epoll_(make_epoll()), nested_(io_, epoll_),
     wheel_(options.wheel_tick, clock::now()), now_(clock::now()),
-    read_buffer_(options.read_buffer_size),
+    read_buffer_(read_headroom + options.read_buffer_size),
     events_(options.sockets_per_turn) {
   pending_.reserve(options.sockets_per_turn);
 }
@@ -143,6 +143,7 @@ bool reactor::turn(clock::time_point now) {
     flushing_.clear();
   }
   end_of_turn();
+  worked_ |= worked;
   if (worked) {
     const auto took = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(clock::now() - now).count());
@@ -201,6 +202,13 @@ void reactor::arm_nested() {
 }
 
 void reactor::wait() {
+  // Whoever feeds us may have more: let it run before going to sleep, so that
+  // a burst is one turn and not many wake-ups.
+  if (worked_) {
+    worked_ = false;
+    ::sched_yield();
+    return;
+  }
   arm_nested();
   sleeping_.store(true, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);

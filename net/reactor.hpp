@@ -128,8 +128,15 @@ public:
 
   /// One buffer for the reads of all sockets; its content is gone when the
   /// handler returns.
-  std::uint8_t* read_buffer() noexcept { return read_buffer_.data(); }
-  std::size_t read_buffer_size() const noexcept { return read_buffer_.size(); }
+  std::uint8_t* read_buffer() noexcept {
+    return read_buffer_.data() + read_headroom;
+  }
+  std::size_t read_buffer_size() const noexcept {
+    return read_buffer_.size() - read_headroom;
+  }
+  /// Bytes before `read_buffer()` that may be written: for the beginning of
+  /// a packet whose rest is about to be read.
+  static constexpr std::size_t read_headroom = 16'384;
 
 protected:
   /// Runs what became ready outside of sockets; actors, in a derived class.
@@ -162,6 +169,7 @@ private:
   int epoll_ = -1;
   boost::asio::posix::stream_descriptor nested_;
   bool nested_armed_ = false;
+  bool worked_ = false; ///< since it last slept or yielded
   timing_wheel wheel_;
   std::chrono::steady_clock::time_point now_;
   std::vector<std::uint8_t> read_buffer_;
