@@ -99,6 +99,12 @@ public:
   }
   const reactor_counters& counters() const noexcept { return counters_; }
 
+  /// For tests that call `turn` themselves: the caller's thread is taken for
+  /// the reactor's. Instead of `start`.
+  void adopt_this_thread() noexcept {
+    thread_id_.store(std::this_thread::get_id());
+  }
+
   /// Starts the thread. To be called once, from any thread.
   void start();
   /// Lets the thread end after its current turn, and waits for it.
