@@ -49,6 +49,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_2_2_2_has_no_session_after_a_clean_start) {
     BOOST_TEST(!c.connack.session_present);
     BOOST_TEST(c.connack.reason == code::success);
     c.subscribe(unique("t"), 1);
+    c.disconnect();
   }
 }
 
@@ -76,11 +77,16 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_2_2_6_has_no_session_in_a_refusal) {
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_2_2_7_closes_after_a_refusal) {
-  client c{v};
-  c.send(connect(v, {.client_id = unique("c"),
-                     .properties = prop::authentication_method("UNKNOWN")}));
-  BOOST_TEST(c.expect(CONNACK).reason >= 0x80U);
-  c.expect_closed();
+  auto& server = broker_with({"mqtt.max_clientid_len=30"});
+  for (const auto& bad :
+       {connect(v, {.client_id = unique("c"),
+                   .properties = prop::authentication_method("UNKNOWN")}),
+        connect(v, {.client_id = std::string(31, 'a')})}) {
+    client c{v, server};
+    c.send(bad);
+    BOOST_TEST(c.expect(CONNACK).reason >= 0x80U);
+    c.expect_closed();
+  }
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_3_2_2_8_refuses_by_listed_codes) {

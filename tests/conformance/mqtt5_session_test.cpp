@@ -40,6 +40,12 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_3_keeps_a_qos_2_message_until_pubrec) {
 
 BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_4_answers_pubrec_with_pubrel) {
   scenario::answers_pubrec_with_pubrel(v);
+  const auto topic = unique("t");
+  auto c = subscriber(v, topic, 2);
+  connected().publish({.topic = topic, .payload = "x", .qos = 2});
+  const auto in = c.expect_publish();
+  c.send(ack(PUBREC, in.id, code::no_matching_subscribers)); // below 0x80
+  BOOST_TEST(c.expect(PUBREL).id == in.id);
 }
 
 BOOST_AUTO_TEST_CASE(mqtt5_4_3_3_5_keeps_a_pubrel_until_pubcomp) {

@@ -262,8 +262,15 @@ void answers_pingreq(version v) {
 }
 
 void closes_on_wrong_disconnect_flags(version v) {
-  for (const auto flags : {1U, 2U, 4U, 8U})
-    expect_violation(v, with_flags(disconnect(), flags), {code::malformed});
+  const auto topic = unique("t");
+  auto watcher = subscriber(v, topic);
+  for (const auto flags : {1U, 2U, 4U, 8U}) {
+    auto c = connected(v, {.will = will_options{.topic = topic}});
+    c.send(with_flags(disconnect(), flags));
+    c.expect_disconnect({code::malformed});
+    // It was no DISCONNECT: the will is not dropped.
+    BOOST_TEST(watcher.expect_publish().payload == "gone");
+  }
 }
 
 void drops_the_will_on_disconnect(version v) {

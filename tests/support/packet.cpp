@@ -239,7 +239,7 @@ void read_body(reader& in, packet& out, version v) {
   switch (out.type) {
   case CONNACK: {
     const auto flags = in.u8();
-    if (flags > 1 || (flags == 1 && v == version::mqtt31))
+    if (flags > 1)
       in.fail("reserved CONNACK flags are set");
     out.session_present = flags == 1;
     read_reason(in, out, v);
