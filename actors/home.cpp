@@ -33,7 +33,8 @@ shared_state::shared_state(caf::actor_system& actors,
               }),
     index(settings.actors.reactors, graveyard),
     credits(settings.actors.reactors * settings.actors.reactors),
-    shard_credits(settings.actors.reactors) {}
+    shard_credits(settings.actors.reactors),
+    retained_in_shard(settings.actors.shards) {}
 
 bool shared_state::hold_exclusive(std::string_view filter,
                                   std::uint64_t client) {
@@ -49,6 +50,11 @@ void shared_state::release_exclusive(std::string_view filter,
       at != exclusive_.end() && at->second == client)
     exclusive_.erase(at);
 }
+
+namespace {
+/// The home that this thread drives at the moment; null on other threads.
+thread_local home* driven = nullptr;
+} // namespace
 
 home::home(shared_state& shared, const net::reactor_options& options)
   : net::reactor(options), caf::execution_unit(&shared.system),
@@ -86,7 +92,26 @@ void home::exec_later(caf::resumable* job) {
     remote_.push_back(job);
   }
   has_remote_.store(true, std::memory_order_release);
-  wake();
+  if (driven == nullptr)
+    wake();
+  else if (std::find(driven->to_wake_.begin(), driven->to_wake_.end(), this)
+           == driven->to_wake_.end())
+    driven->to_wake_.push_back(this);
+}
+
+void home::wake_others() {
+  // Little to do: this thread does it for who sleeps. Much to do: wake them,
+  // so that both work at once. A descriptor means nothing on a thread with
+  // another file table, and help does not nest.
+  const bool helps =
+    helper_ == nullptr && !busy() && !dials().own_file_tables;
+  waking_.swap(to_wake_);
+  for (auto* other : waking_)
+    if (helps)
+      other->help();
+    else
+      other->wake();
+  waking_.clear();
 }
 
 bool home::has_ready() {
@@ -335,7 +360,12 @@ bool home::route_to_group(const message_ptr& message, shared_group& group,
   if (members.empty() || attempts > members.size())
     return false;
   auto at = pick(group, members, message, publisher);
-  if (members[at].who == except || attempts != 0)
+  if (attempts != 0) // the one behind whoever could not take it
+    for (std::size_t i = 0; i < members.size(); ++i)
+      if (members[i].who == except)
+        at = i + 1;
+  at %= members.size();
+  if (members[at].who == except)
     at = (at + 1) % members.size();
   if (members[at].who == except)
     return false;
@@ -461,10 +491,16 @@ void home::send_batches() {
 
 void home::before_flush() {
   send_batches();
+  if (busy())
+    wake_others(); // they work while this one writes
+}
+
+void home::begin_of_turn() {
+  helper_ = std::exchange(driven, this);
+  turn_began_ = shared_.graveyard.turn_began();
 }
 
 bool home::may_read() {
-  turn_began_ = shared_.graveyard.turn_began();
   const auto limit = dials().credit;
   const auto over = [&](shared_state::credit_cell& x) {
     if (x.used.load(std::memory_order_acquire) < limit)
@@ -484,6 +520,8 @@ bool home::may_read() {
 void home::end_of_turn() {
   send_batches(); // what flushing and timers brought up
   shared_.graveyard.turn_ended(index(), turn_began_);
+  wake_others();
+  driven = std::exchange(helper_, nullptr);
 }
 
 void home::sweep() {

@@ -60,6 +60,11 @@ struct shared_state {
   /// Commands that reactor `from` has under way to shards.
   std::vector<credit_cell> shard_credits;
 
+  /// Retained messages by shard, so that nobody asks those without any. Raised
+  /// before a message is routed; a subscriber reads it after it joined the
+  /// index, so either of the two sees the other.
+  std::vector<std::atomic<std::int64_t>> retained_in_shard;
+
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};
 
@@ -175,6 +180,7 @@ private:
   bool has_ready() override;
   bool may_read() override;
   void before_flush() override;
+  void begin_of_turn() override;
   void end_of_turn() override;
   void on_start() override;
 
@@ -183,6 +189,7 @@ private:
   void handle(client_ref who, client_event& what);
   batch& outbox(std::size_t to);
   void send_batches();
+  void wake_others();
   bool deliver_to_member(const to_member& what);
   std::size_t pick(const shared_group& group, const group_members& members,
                    const message_ptr& message, session* publisher);
@@ -216,6 +223,10 @@ private:
   std::vector<caf::resumable*> remote_; ///< guarded by remote_mutex_
   std::vector<caf::resumable*> taken_;
   std::atomic<bool> has_remote_{false};
+  /// Homes that got work from here in this turn and may be asleep.
+  std::vector<home*> to_wake_;
+  std::vector<home*> waking_;
+  home* helper_ = nullptr; ///< whose thread takes this turn, if not its own
   std::uint64_t turn_began_ = 0;
   bool stalled_ = false;
 

@@ -57,6 +57,8 @@ namespace troupe::actors {
   X(qos0_received, "messages.qos0.received", "Of these with QoS 0")            \
   X(qos1_received, "messages.qos1.received", "Of these with QoS 1")            \
   X(qos2_received, "messages.qos2.received", "Of these with QoS 2")            \
+  X(qos2_duplicates, "messages.qos2.duplicates",                               \
+    "QoS 2 messages that had been received before")                            \
   X(qos0_sent, "messages.qos0.sent", "QoS 0 messages sent")                    \
   X(qos1_sent, "messages.qos1.sent", "QoS 1 messages sent the first time")     \
   X(qos2_sent, "messages.qos2.sent", "QoS 2 messages sent the first time")     \

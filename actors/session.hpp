@@ -197,6 +197,10 @@ private:
   void remove_from_index(subscription& x);
   void begin_retained(std::string_view filter, packed_options options,
                       std::uint32_t identifier, pending_request& request);
+  /// The first shard from `from` on that may have retained messages for
+  /// `filter`; `shard_position::none` if there is none.
+  std::uint16_t next_retained_shard(std::string_view filter,
+                                    std::size_t from) const;
   void read_retained(retained_reading& x);
   // session_deliver.cpp
   void send_or_queue(protocol::outbound&& x);
@@ -204,6 +208,9 @@ private:
   bool expired_or_too_large(const protocol::outbound& x, bool& lost);
   void lose(protocol::outbound&& x, protocol::drop_reason why);
   void settle(protocol::outbound& x, bool refused);
+  /// Messages that may wait before what shards keep is not asked for.
+  std::size_t queue_goal() const noexcept;
+  bool room_for_page() const noexcept;
   void fetch_what_was_missed();
   shard_progress* progress_of(std::uint16_t shard) noexcept;
   shard_progress& make_progress(std::uint16_t shard);

@@ -90,31 +90,24 @@ void session::hand_groups_over(bool ends) {
     return !of.members.load(std::memory_order_acquire)->empty();
   };
   const auto give_away = [&](outbound& x) {
-    if (x.group == nullptr || x.qos == qos::exactly_once)
+    if (x.group == nullptr || x.qos == qos::at_most_once)
       return false;
     auto* group = static_cast<shared_group*>(x.group);
     if (!another(group)
-        && (!ends || group->durable_members.load() == 0
-            || x.qos == qos::at_most_once))
+        && (!ends || group->durable_members.load() == 0))
       return false;
     count(numbers.handed_over);
     at().redeliver(x.message, *group, self_, 0);
     return true;
   };
   rules_.for_each_in_flight([&](in_flight& x) {
-    if (x.now == in_flight::state::released)
-      return;
-    if (give_away(x.what))
+    if (x.what.qos != qos::exactly_once && give_away(x.what))
       x.now = in_flight::state::settled;
   });
   rules_.for_each_queued([&](outbound& x) {
     // What was not sent yet is free to go elsewhere, QoS 2 included.
-    if (x.group == nullptr || x.qos == qos::at_most_once
-        || !another(x.group))
-      return;
-    count(numbers.handed_over);
-    at().redeliver(x.message, *static_cast<shared_group*>(x.group), self_, 0);
-    x.message.reset();
+    if (give_away(x))
+      x.message.reset();
   });
 }
 

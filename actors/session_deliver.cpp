@@ -155,7 +155,7 @@ void session::pump() {
       send_now(std::move(x));
     x = {};
   }
-  if (extras_ && rules_.queued() * 2 < at().mqtt().max_mqueue_len) {
+  if (extras_ && room_for_page()) {
     for (auto& reading : extras_->readings)
       if (reading.parked)
         read_retained(reading);
@@ -193,6 +193,15 @@ session::shard_progress& session::make_progress(std::uint16_t shard) {
   return all.back();
 }
 
+std::size_t session::queue_goal() const noexcept {
+  const auto most = at().mqtt().max_mqueue_len;
+  return most == 0 ? 1'000 : most;
+}
+
+bool session::room_for_page() const noexcept {
+  return rules_.queued() * 2 < queue_goal() && !rules_.queue_full();
+}
+
 void session::fetch_what_was_missed() {
   for (auto& x : extras_->progress)
     if (x.catching_up && !x.fetching) {
@@ -201,8 +210,7 @@ void session::fetch_what_was_missed() {
       read.client_id = client_id_;
       read.who = self_;
       read.after = x.taken;
-      read.limit = std::clamp<std::size_t>(at().mqtt().max_mqueue_len / 4, 16,
-                                           1'000);
+      read.limit = std::clamp<std::size_t>(queue_goal() / 4, 16, 1'000);
       at().to_shard(x.shard, std::move(read));
     }
 }
@@ -210,15 +218,22 @@ void session::fetch_what_was_missed() {
 void session::on_fetched(cluster::fetched_page& page) {
   auto& progress = make_progress(page.shard);
   progress.fetching = false;
+  bool whole = true;
   for (auto& x : page.messages) {
+    // Pages of several shards come at once: what finds no room stays there.
+    whole = !rules_.queue_full();
+    if (!whole)
+      break;
     count(at().numbers().routed);
+    progress.taken = std::max(progress.taken, x.position.sequence);
     send_or_queue(std::move(x));
   }
-  progress.taken = std::max(progress.taken, page.up_to);
-  progress.catching_up = !page.complete;
+  if (whole)
+    progress.taken = std::max(progress.taken, page.up_to);
+  progress.catching_up = !whole || !page.complete;
   if (!std::exchange(extras_->checkpoint_due, true))
     at().checkpoint_later(self_);
-  if (!page.complete)
+  if (progress.catching_up)
     pump();
 }
 

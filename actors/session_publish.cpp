@@ -44,6 +44,7 @@ reason_code session::on_publish(const protocol::publish_packet& in) {
       using inbound = protocol::client_session::inbound;
       const auto seen = rules_.on_publish_qos2(in.packet_identifier);
       if (seen == inbound::duplicate) { // [MQTT-4.3.3-10]
+        count(numbers.qos2_duplicates);
         const auto& waiting = more().uncommitted_qos2;
         if (std::find(waiting.begin(), waiting.end(), in.packet_identifier)
             == waiting.end())
@@ -53,6 +54,7 @@ reason_code session::on_publish(const protocol::publish_packet& in) {
       }
       if (seen == inbound::too_many) {
         count(numbers.publish_quota);
+        count(numbers.accepted_refused);
         return reason_code::receive_maximum_exceeded;
       }
     }
@@ -61,6 +63,7 @@ reason_code session::on_publish(const protocol::publish_packet& in) {
     if (open > limits.receive_maximum
         || (in.qos == qos::at_least_once && open == limits.receive_maximum)) {
       count(numbers.publish_quota);
+      count(numbers.accepted_refused);
       return reason_code::receive_maximum_exceeded; // [MQTT-3.3.4-7]
     }
   }
@@ -170,7 +173,6 @@ void session::acknowledge(const protocol::publish_packet& in,
 
 void session::on_publish_acked(const publish_acked& in) {
   auto& x = more();
-  auto& numbers = at().numbers();
   const auto packet_identifier = static_cast<std::uint16_t>(in.token);
   const auto level = static_cast<qos>(in.token >> 16 & 3);
   const auto shard = static_cast<std::uint16_t>(in.token >> 18);
@@ -179,11 +181,6 @@ void session::on_publish_acked(const publish_acked& in) {
     [&](const outstanding_in_shard& o) { return o.shard == shard; });
   if (open != x.outstanding.end() && --open->count == 0)
     x.outstanding.erase(open);
-  if (in.reason == reason_code::success)
-    count(numbers.accepted_routed);
-  else
-    count(is_failure(in.reason) ? numbers.accepted_refused
-                                : numbers.accepted_unrouted);
   if (level == qos::at_least_once) {
     --x.unacknowledged_qos1;
     link_->send_ack(packet_type::puback, packet_identifier, in.reason);

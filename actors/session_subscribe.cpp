@@ -2,6 +2,7 @@
 
 #include "actors/connection.hpp"
 #include "actors/session.hpp"
+#include "cluster/retained_table.hpp"
 
 #include <algorithm>
 
@@ -265,16 +266,29 @@ void session::begin_retained(std::string_view filter, packed_options options,
                              pending_request& request) {
   if (!at().mqtt().retain_available || !at().mqtt().retainer_enable)
     return;
+  const auto first = next_retained_shard(filter, 0);
+  if (first == shard_position::none)
+    return;
   auto& x = more();
   const auto token = x.next_token++;
-  const auto first = protocol::has_wildcard(filter)
-                       ? std::uint16_t{0}
-                       : at().shard_of(filter);
   // Live copies that come before the shard has read are remembered from here
   // on, so that a message does not come twice.
   x.readings.push_back({token, std::string{filter}, options, identifier, first,
                         false, false, {}, {}});
   request.reads.push_back(token);
+}
+
+std::uint16_t session::next_retained_shard(std::string_view filter,
+                                           std::size_t from) const {
+  const auto& counts = at().shared().retained_in_shard;
+  if (!protocol::has_wildcard(filter)) {
+    const auto only = at().shard_of(filter);
+    return from == 0 && counts[only].load() > 0 ? only : shard_position::none;
+  }
+  for (auto shard = from; shard < counts.size(); ++shard)
+    if (counts[shard].load() > 0)
+      return static_cast<std::uint16_t>(shard);
+  return shard_position::none;
 }
 
 void session::read_retained(retained_reading& x) {
@@ -284,7 +298,7 @@ void session::read_retained(retained_reading& x) {
   read.who = self_;
   read.token = x.token;
   read.after = x.after;
-  read.limit = std::clamp<std::size_t>(at().mqtt().max_mqueue_len / 4, 1, 500);
+  read.limit = std::clamp<std::size_t>(queue_goal() / 4, 1, 500);
   at().to_shard(x.shard, std::move(read));
 }
 
@@ -301,6 +315,11 @@ void session::on_retained(cluster::retained_page& page) {
       });
     if (live)
       continue;
+    if (rules_.queue_full()) { // the rest of the page is read again
+      reading->parked = true;
+      return;
+    }
+    reading->after = cluster::retained_key(row.message->topic());
     count(at().numbers().routed);
     protocol::outbound out;
     out.message = std::move(row.message);
@@ -311,15 +330,19 @@ void session::on_retained(cluster::retained_page& page) {
   }
   reading->after = page.next;
   if (page.next.empty()) {
-    const bool last = !protocol::has_wildcard(reading->filter)
-                      || reading->shard + 1U >= at().dials().shards;
-    if (last) {
-      all.erase(reading);
+    const auto following =
+      next_retained_shard(reading->filter, reading->shard + 1U);
+    if (following == shard_position::none) {
+      if (reading != std::prev(all.end()))
+        *reading = std::move(all.back());
+      all.pop_back();
+      if (all.empty())
+        all.shrink_to_fit();
       return;
     }
-    ++reading->shard;
+    reading->shard = following;
   }
-  if (rules_.queued() * 2 < at().mqtt().max_mqueue_len)
+  if (room_for_page())
     read_retained(*reading);
   else
     reading->parked = true;

@@ -111,10 +111,12 @@ void subscription_index::collect(filter_node* node, match_result& into) {
     into.durable = true;
   for (auto* group = node->groups.load(std::memory_order_acquire);
        group != nullptr; group = group->next.load(std::memory_order_acquire)) {
-    if (group->durable_members.load(std::memory_order_acquire) != 0)
+    if (group->durable_members.load(std::memory_order_acquire) != 0) {
       into.durable = into.durable_group = true;
-    else
+      into.durable_groups.push_back(group);
+    } else {
       into.groups.push_back(group);
+    }
   }
 }
 

@@ -73,6 +73,7 @@ struct filter_node {
 struct match_result {
   std::vector<filter_node*> nodes;
   std::vector<shared_group*> groups;
+  std::vector<shared_group*> durable_groups; ///< for the shard
   std::uint32_t reactors = 0; ///< union of the nodes' bits
   bool durable = false;       ///< a durable holder or durable group matches
   bool durable_group = false; ///< only its shard knows whom to send it to
@@ -80,6 +81,7 @@ struct match_result {
   void clear() noexcept {
     nodes.clear();
     groups.clear();
+    durable_groups.clear();
     reactors = 0;
     durable = durable_group = false;
   }

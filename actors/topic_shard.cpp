@@ -132,11 +132,37 @@ void topic_shard::on_end() {
 
 void topic_shard::acknowledge(client_ref publisher, std::uint32_t token,
                               protocol::reason_code reason) {
+  if (!publisher)
+    return; // a will, or what the node itself publishes
+  // Here and not in the session, which may have ended meanwhile.
+  auto& numbers = at().numbers();
+  if (reason == protocol::reason_code::success)
+    count(numbers.accepted_routed);
+  else
+    count(static_cast<unsigned>(reason) >= 0x80 ? numbers.accepted_refused
+                                                : numbers.accepted_unrouted);
   at().to_client(publisher, publish_acked{token, reason});
 }
 
+void topic_shard::retained_changed(int by) {
+  at().shared().retained_in_shard[shard_].fetch_add(by);
+}
+
 bool topic_shard::route(const message_ptr& message, shard_position position) {
-  return at().route(message, position, at().match(message->topic()), nullptr);
+  const auto& to = at().match(message->topic());
+  if (to.groups.empty() && to.durable_groups.empty())
+    return at().route(message, position, to, nullptr);
+  // While a group becomes durable, or ceases to be, index and shard differ for
+  // a moment: it is served here if and only if no row of the shard serves it.
+  auto others = to;
+  const auto has_row = [&](const shared_group* x) {
+    return state_.keeps_for_group(x->share_name, x->filter->text());
+  };
+  std::erase_if(others.groups, has_row);
+  for (auto* x : to.durable_groups)
+    if (!has_row(x))
+      others.groups.push_back(x);
+  return at().route(message, position, others, nullptr);
 }
 
 void topic_shard::route_to_group(const std::string& share_name,
@@ -197,6 +223,8 @@ void topic_shard::retained(client_ref who, cluster::retained_page&& page) {
 }
 
 void topic_shard::dropped(protocol::drop_reason why, std::size_t count_of) {
+  // These deliveries began and ended here.
+  count(at().numbers().routed, static_cast<std::uint64_t>(count_of));
   count_drop(at().numbers(), why, count_of);
 }
 

@@ -33,6 +33,7 @@ private:
 
   void acknowledge(client_ref publisher, std::uint32_t token,
                    protocol::reason_code reason) override;
+  void retained_changed(int by) override;
   bool route(const message_ptr& message, shard_position position) override;
   void route_to_group(const std::string& share_name, const std::string& filter,
                       const message_ptr& message) override;

@@ -41,6 +41,9 @@ public:
   /// The publish that carried `token` is committed.
   virtual void acknowledge(client_ref publisher, std::uint32_t token,
                            protocol::reason_code reason) = 0;
+  /// The number of retained messages is about to change by `by`; called
+  /// before the message that changes it is routed.
+  virtual void retained_changed(int by) = 0;
   /// To every live subscriber of the node.
   /// @returns whether there was any.
   virtual bool route(const message_ptr& message, shard_position position) = 0;

@@ -8,12 +8,6 @@ namespace troupe::cluster {
 
 namespace {
 
-std::string key_of(std::string_view topic) {
-  std::string key{topic};
-  std::replace(key.begin(), key.end(), '/', '\0');
-  return key;
-}
-
 /// Where to look next when `key` (levels separated by U+0000) does not match
 /// `filter`: the smallest key that still can; empty if there is none.
 std::string next_candidate(std::string_view key, std::string_view filter) {
@@ -51,20 +45,26 @@ std::string next_candidate(std::string_view key, std::string_view filter) {
 
 } // namespace
 
+std::string retained_key(std::string_view topic) {
+  std::string key{topic};
+  std::replace(key.begin(), key.end(), '/', '\0');
+  return key;
+}
+
 bool retained_table::put(const message_ptr& message, std::uint64_t sequence) {
   if (message->payload().empty())
     return remove(message->topic());
-  return !rows_.insert_or_assign(key_of(message->topic()),
+  return !rows_.insert_or_assign(retained_key(message->topic()),
                                  row{message, sequence})
             .second;
 }
 
 bool retained_table::remove(std::string_view topic) {
-  return rows_.erase(key_of(topic)) != 0;
+  return rows_.erase(retained_key(topic)) != 0;
 }
 
 bool retained_table::contains(std::string_view topic) const {
-  return rows_.find(key_of(topic)) != rows_.end();
+  return rows_.find(retained_key(topic)) != rows_.end();
 }
 
 std::string retained_table::read(
@@ -75,7 +75,7 @@ std::string retained_table::read(
     at = rows_.upper_bound(after);
   else if (const auto wild = filter.find_first_of("+#"); wild != 0)
     at = rows_.lower_bound(
-      key_of(wild == std::string_view::npos
+      retained_key(wild == std::string_view::npos
                ? filter
                : filter.substr(0, filter.rfind('/', wild))));
   std::size_t found = 0;

@@ -10,6 +10,9 @@
 
 namespace troupe::cluster {
 
+/// The key of a topic: where a reading that had its row goes on.
+std::string retained_key(std::string_view topic);
+
 /// Ordered as the rows of the durable store will be: levels are separated by
 /// U+0000, which no topic contains, so the topics below one level follow each
 /// other and a wildcard is read by seeking from sibling to sibling.

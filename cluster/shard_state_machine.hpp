@@ -42,6 +42,9 @@ public:
   std::size_t stored_bytes() const noexcept { return stored_bytes_; }
   std::size_t session_count() const noexcept { return sessions_.size(); }
   std::size_t offline_count() const noexcept { return offline_count_; }
+  /// Whether a durable group's messages are stored or handed out here.
+  bool keeps_for_group(std::string_view share_name,
+                       std::string_view filter) const;
   const retained_table& retained() const noexcept { return retained_; }
 
 private:
@@ -57,6 +60,7 @@ private:
     std::map<std::uint64_t, std::size_t> cursors;    ///< how many stand where
     std::deque<std::uint64_t> sequences; ///< stored messages that match
     std::vector<client_ref> online;      ///< a group's live members
+    std::uint64_t retry_timer = 0;       ///< 0: none
   };
   struct stored_row {
     message_ptr message;
@@ -73,7 +77,12 @@ private:
     std::uint64_t will_timer = 0;
   };
   struct timer_row {
-    enum class kind : std::uint8_t { delayed, will, session_expiry };
+    enum class kind : std::uint8_t {
+      delayed,
+      will,
+      session_expiry,
+      group_retry, ///< `client_id` is the row's key
+    };
     kind what;
     std::uint64_t id;
     std::string client_id;
@@ -92,6 +101,8 @@ private:
   void on(fetch_read& x, time_point now);
   void on(retained_read& x, time_point now);
 
+  template <class F>
+  void count_retained(F&& change);
   bool publish_now(const message_ptr& message, time_point now);
   void store(filter_row& row, std::uint64_t sequence,
              const message_ptr& message);
@@ -106,6 +117,8 @@ private:
   void grant(const claim_command& x, session_row& row);
   void end_session(const std::string& client_id, session_row& row);
   void publish_will(session_row& row);
+  void hand_out(filter_row& row);
+  void retry_group(std::string_view row_key, std::uint64_t timer);
   std::uint64_t set_timer(time_point due, timer_row row);
 
   shard_options options_;

@@ -122,10 +122,11 @@ void reactor::run() {
       wait();
 }
 
-bool reactor::turn(clock::time_point now) {
+bool reactor::turn(clock::time_point now, bool sockets) {
   now_ = now;
+  begin_of_turn();
   run_posted();
-  bool worked = poll_sockets();
+  bool worked = sockets && poll_sockets();
   if (has_ready()) {
     run_ready();
     worked = true;
@@ -143,7 +144,6 @@ bool reactor::turn(clock::time_point now) {
     flushing_.clear();
   }
   end_of_turn();
-  worked_ |= worked;
   if (worked) {
     const auto took = static_cast<std::uint64_t>(
       std::chrono::nanoseconds(clock::now() - now).count());
@@ -168,6 +168,7 @@ bool reactor::poll_sockets() {
   if (count <= 0)
     return false;
   raise(counters_.socket_events, static_cast<std::uint64_t>(count));
+  busy_ |= count >= 4;
   pending_.clear();
   for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
     pending_.push_back(
@@ -191,21 +192,50 @@ void reactor::run_posted() {
   taken_.clear();
 }
 
-void reactor::arm_nested() {
-  if (nested_armed_ || !may_read())
+void reactor::take_over() {
+  auto expected = driver::nobody;
+  while (!driver_.compare_exchange_weak(expected, driver::own,
+                                        std::memory_order_acq_rel)) {
+    if (expected == driver::helper)
+      driver_.wait(driver::helper, std::memory_order_acquire);
+    expected = driver::nobody;
+  }
+}
+
+void reactor::help() {
+  auto expected = driver::nobody;
+  if (!driver_.compare_exchange_strong(expected, driver::helper,
+                                       std::memory_order_acq_rel)) {
+    wake();
     return;
-  nested_armed_ = true;
+  }
+  const auto own = thread_id_.exchange(std::this_thread::get_id());
+  turn(clock::now(), false);
+  const bool more =
+    has_ready() || has_posted_.load(std::memory_order_acquire);
+  const bool sooner = wheel_.next() < sleeping_until_;
+  raise(counters_.helped, std::uint64_t{1});
+  thread_id_.store(own);
+  driver_.store(driver::nobody, std::memory_order_release);
+  driver_.notify_one();
+  if (more || sooner)
+    wake();
+}
+
+void reactor::arm_nested() {
+  if (nested_armed_.load(std::memory_order_relaxed) || !may_read())
+    return;
+  nested_armed_.store(true, std::memory_order_relaxed);
   nested_.async_wait(asio::posix::stream_descriptor::wait_read,
                      [this](const boost::system::error_code&) {
-                       nested_armed_ = false;
+                       nested_armed_.store(false, std::memory_order_relaxed);
                      });
 }
 
 void reactor::wait() {
-  // Whoever feeds us may have more: let it run before going to sleep, so that
-  // a burst is one turn and not many wake-ups.
-  if (worked_) {
-    worked_ = false;
+  // Whoever feeds a busy reactor may have more: let it run before going to
+  // sleep, so that a burst is one turn and not many wake-ups.
+  if (std::exchange(busy_, false)) {
     ::sched_yield();
     return;
   }
@@ -214,11 +244,13 @@ void reactor::wait() {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!has_ready() && !has_posted_.load(std::memory_order_acquire)
       && !stopping_.load(std::memory_order_acquire)) {
-    const auto due = wheel_.next();
+    const auto due = sleeping_until_ = wheel_.next();
+    driver_.store(driver::nobody, std::memory_order_release);
     if (due == clock::time_point::max())
       io_.run_one();
     else if (due > clock::now())
       io_.run_one_until(due);
+    take_over();
   }
   sleeping_.store(false, std::memory_order_relaxed);
 }

@@ -62,6 +62,7 @@ struct reactor_counters {
   std::atomic<std::uint64_t> longest_turn_nanoseconds{0};
   std::atomic<std::uint64_t> socket_events{0};
   std::atomic<std::uint64_t> wake_ups{0};
+  std::atomic<std::uint64_t> helped{0}; ///< turns taken by other threads
 };
 
 /// Raises a counter that only this thread writes: a load and a store.
@@ -79,8 +80,13 @@ void raise(std::atomic<T>& counter, T by) noexcept {
 /// io_context's: they are watched level-triggered and need no call to be
 /// watched again after each read (docs/adr/0003).
 ///
-/// Everything but `post`, `wake`, `stop` and the counters belongs to the
-/// reactor's thread.
+/// A reactor that sleeps can be helped: another reactor's thread takes one
+/// turn of it (`help`), which saves a wake-up and a switch between threads
+/// where a message crosses two reactors that have little to do. At any time
+/// one thread drives a reactor; that thread is "the reactor's thread" below.
+///
+/// Everything but `post`, `wake`, `help`, `stop_and_join` and the counters
+/// belongs to the reactor's thread.
 class reactor {
 public:
   explicit reactor(const reactor_options& options);
@@ -114,6 +120,9 @@ public:
   void post(std::function<void()> f);
   /// Makes a sleeping reactor take a turn. Thread-safe, cheap if it is awake.
   void wake();
+  /// Takes one turn in place of the reactor's own thread if that sleeps, else
+  /// wakes it. Called by another reactor between its turns.
+  void help();
 
   /// Watches `fd` for epoll `events` until `unwatch`.
   /// @returns false with errno set if the kernel refuses.
@@ -154,17 +163,29 @@ protected:
   virtual bool may_read() { return true; }
   /// After `run_ready` and timers, before sockets are flushed.
   virtual void before_flush() {}
-  /// After everything else in a turn.
+  /// Before and after everything else in a turn.
+  virtual void begin_of_turn() {}
   virtual void end_of_turn() {}
   /// On the reactor's thread, before its first turn.
   virtual void on_start() {}
 
-  /// One turn: what is ready now, without waiting. @returns work was done.
-  bool turn(std::chrono::steady_clock::time_point now);
+  /// One turn: what is ready now, without waiting.
+  /// @param sockets  false: leaves sockets to the reactor's own thread.
+  /// @returns whether there may be more to do at once.
+  bool turn(std::chrono::steady_clock::time_point now, bool sockets = true);
+  /// Whether the last turn met so many ready sockets that work should be
+  /// spread over threads rather than kept together.
+  bool busy() const noexcept { return busy_; }
 
 private:
+  enum class driver : std::uint32_t {
+    own,    ///< its thread runs
+    nobody, ///< its thread sleeps
+    helper, ///< its thread sleeps, another one takes a turn
+  };
   void run();
   void set_up_thread();
+  void take_over();
   void wait();
   bool poll_sockets();
   void run_posted();
@@ -174,8 +195,10 @@ private:
   boost::asio::io_context io_;
   int epoll_ = -1;
   boost::asio::posix::stream_descriptor nested_;
-  bool nested_armed_ = false;
-  bool worked_ = false; ///< since it last slept or yielded
+  std::atomic<bool> nested_armed_{false};
+  bool busy_ = false; ///< the last turn had many sockets
+  std::atomic<driver> driver_{driver::own};
+  std::chrono::steady_clock::time_point sleeping_until_;
   timing_wheel wheel_;
   std::chrono::steady_clock::time_point now_;
   std::vector<std::uint8_t> read_buffer_;
