@@ -163,10 +163,10 @@ def medians(figure: Figure, found: dict) -> dict[str, float]:
             for which, results in found["rounds"].items() if results}
 
 
-def summary(results: dict[str, dict]) -> list[str]:
+def summary(chosen: list[Row], results: dict[str, dict]) -> list[str]:
     lines = ["| load | figure | must | aim | measured | reached |",
              "|---|---|---|---|---|---|"]
-    for row in rows():
+    for row in chosen:
         for figure in row.figures:
             value = (figure.measured(medians(figure, results[row.name]))
                      if row.name in results else None)
@@ -215,7 +215,7 @@ def render(stored: dict) -> str:
             "`bench/README.md` says how the generator measures.", "",
             "| machine | |", "|---|---|"]
     text += [f"| {key} | {value} |" for key, value in machine.items()]
-    text += ["", *summary(results), "", "## Commands", "",
+    text += ["", *summary(rows(), results), "", "## Commands", "",
              "Each runs with `--json --port PORT --pid PID` and, where there is",
              f"a measuring window, `{stored['times']}`. Mosquitto has its",
              "defaults, but `max_queued_messages 0` (nothing is dropped) and",
@@ -334,7 +334,7 @@ def main() -> int:
             failed = True
             stored["rows"].pop(row.name, None)
             print(f"bench: {row.name} failed: {error}", file=sys.stderr)
-    print("\n".join(summary(stored["rows"])))
+    print("\n".join(summary(chosen, stored["rows"])))
     if target:
         (target / "benchmarks.json").write_text(
             json.dumps(stored, indent=1) + "\n")

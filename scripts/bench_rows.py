@@ -124,17 +124,19 @@ def rows() -> list[Row]:
                            200, 150, ratio=False, higher_is_better=False,
                            unit="B"),
                     Figure("deliveries per broker-CPU-second", per_cpu, 2, 3))))
-    out.append(Row("idle-100k",
-                   "100,000 idle connections, then 20,000 msg/s through them",
-                   "idle --connections 100000 --threads 6 --own-file-tables "
-                   "--source 127.0.0.2-127.0.0.9 --rate 20000 --qos 0",
-                   (Figure("connections held without a loss",
-                           lambda r: r["options"]["connections"]
-                           if r["ok"] else 0,
-                           100_000, 200_000, ratio=False),
-                    Figure("resident bytes per connection",
-                           bytes_per("connection"), 4000, 3200, ratio=False,
-                           higher_is_better=False, unit="B")),
-                   settings=("node.own_file_tables=true", "node.reactors=6"),
-                   brokers=(TROUPE,), once=True))
+    for thousands, threads, sources in ((100, 6, 20), (200, 12, 40)):
+        out.append(Row(
+            f"idle-{thousands}k",
+            f"{thousands},000 idle connections, then 20,000 msg/s through them",
+            f"idle --connections {thousands}000 --threads {threads} "
+            f"--own-file-tables --source 127.0.0.2-127.0.0.{sources + 1} "
+            "--rate 20000 --qos 0",
+            (Figure("connections held without a loss",
+                    lambda r: r["options"]["connections"] if r["ok"] else 0,
+                    100_000, 200_000, ratio=False),
+             Figure("resident bytes per connection", bytes_per("connection"),
+                    4000, 3200, ratio=False, higher_is_better=False,
+                    unit="B")),
+            settings=("node.own_file_tables=true", f"node.reactors={threads}"),
+            brokers=(TROUPE,), once=True))
     return out

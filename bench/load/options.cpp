@@ -57,7 +57,7 @@ void add_common(CLI::App& app, options& o) {
   app.add_option("--keep-alive", o.keep_alive, "Seconds, 0 turns it off")
     ->capture_default_str();
   app.add_option("--source", o.source,
-                 "Local addresses, such as 127.0.0.2-127.0.0.9");
+                 "Local addresses, such as 127.0.0.2-127.0.0.21");
   add_count(app, "--connecting", o.connecting,
             "Connections in the making at once, per thread");
   add_seconds(app, "--timeout", o.timeout,
