@@ -1,5 +1,7 @@
 #include "server/log.hpp"
 
+#include "server/table.hpp"
+
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -25,46 +27,34 @@ namespace {
 
 spdlog::level::level_enum level_of(config::log_level x) {
   switch (x) {
-    case config::log_level::trace:
-      return spdlog::level::trace;
-    case config::log_level::debug:
-      return spdlog::level::debug;
-    case config::log_level::info:
-      return spdlog::level::info;
-    case config::log_level::warning:
-      return spdlog::level::warn;
-    case config::log_level::error:
-      return spdlog::level::err;
-    case config::log_level::off:
-      break;
+  case config::log_level::trace:
+    return spdlog::level::trace;
+  case config::log_level::debug:
+    return spdlog::level::debug;
+  case config::log_level::info:
+    return spdlog::level::info;
+  case config::log_level::warning:
+    return spdlog::level::warn;
+  case config::log_level::error:
+    return spdlog::level::err;
+  case config::log_level::off:
+    break;
   }
   return spdlog::level::off;
 }
 
 spdlog::level::level_enum level_of(actors::log_level x) {
   switch (x) {
-    case actors::log_level::debug:
-      return spdlog::level::debug;
-    case actors::log_level::info:
-      return spdlog::level::info;
-    case actors::log_level::warning:
-      return spdlog::level::warn;
-    case actors::log_level::error:
-      break;
+  case actors::log_level::debug:
+    return spdlog::level::debug;
+  case actors::log_level::info:
+    return spdlog::level::info;
+  case actors::log_level::warning:
+    return spdlog::level::warn;
+  case actors::log_level::error:
+    break;
   }
   return spdlog::level::err;
-}
-
-/// Client identifiers and topics come from strangers: no control characters
-/// in a line of text.
-std::string printable(std::string_view text) {
-  std::string safe;
-  for (const char c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F)
-      safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    else
-      safe += c;
-  return safe;
 }
 
 } // namespace
@@ -150,8 +140,6 @@ void log_writer::warning(std::string_view cause, std::string_view text) {
   write({actors::log_level::warning, cause, text, {}, {}});
 }
 
-void log_writer::flush() {
-  state_->out->flush();
-}
+void log_writer::flush() { state_->out->flush(); }
 
 } // namespace troupe::server

@@ -1,7 +1,10 @@
 // The program: commands and their options.
 
 #include "config/load.hpp"
+#include "server/ctl_client.hpp"
+#include "server/ctl_server.hpp"
 #include "server/exit_codes.hpp"
+#include "server/metrics.hpp"
 #include "server/serve.hpp"
 
 #include <CLI/CLI.hpp>
@@ -18,11 +21,15 @@ struct configuration_options {
   std::string data_dir;
   std::vector<std::string> overrides;
 
-  void add_to(CLI::App& app) {
+  void add_files_to(CLI::App& app) {
     app.add_option("-c,--config", file, "Configuration file (TOML)")
       ->type_name("FILE");
     app.add_option("-d,--data-dir", data_dir, "Directory for data")
       ->type_name("DIR");
+  }
+
+  void add_to(CLI::App& app) {
+    add_files_to(app);
     app
       .add_option("-s,--set", overrides,
                   "A setting, e.g. --set mqtt.max_inflight=64")
@@ -67,6 +74,18 @@ int main(int argc, char** argv) {
   from.add_to(*show);
   auto* docs =
     config->add_subcommand("docs", "Print the reference of all settings");
+  auto* metrics = app.add_subcommand("metrics", "What a broker counts");
+  metrics->require_subcommand(1);
+  metrics->add_subcommand("docs", "Print the reference of all metrics");
+  auto* ctl = app.add_subcommand("ctl", "Speak to a running broker");
+  from.add_files_to(*ctl);
+  std::string socket;
+  ctl
+    ->add_option("--socket", socket,
+                 "The broker's socket, if not in its data directory")
+    ->type_name("PATH");
+  server::ctl_client client;
+  client.add_to(*ctl);
 
   try {
     app.parse(argc, argv);
@@ -77,9 +96,14 @@ int main(int argc, char** argv) {
     std::fputs(config::describe_markdown().c_str(), stdout);
     return server::exit_success;
   }
+  if (metrics->parsed()) {
+    std::fputs(server::metrics_markdown().c_str(), stdout);
+    return server::exit_success;
+  }
+  if (!socket.empty())
+    return client.run(socket);
   auto answer = from.load();
-  if (const auto* problems =
-        std::get_if<std::vector<config::problem>>(&answer))
+  if (const auto* problems = std::get_if<std::vector<config::problem>>(&answer))
     return print_problems(*problems);
   const auto& loaded = std::get<config::loaded>(answer);
   if (show->parsed()) {
@@ -92,5 +116,8 @@ int main(int argc, char** argv) {
     std::printf("the configuration is sound\n");
     return server::exit_success;
   }
+  if (ctl->parsed())
+    return client.run(server::ctl_socket_path(loaded.values.node.data_dir,
+                                              loaded.values.ctl.socket));
   return server::serve(loaded);
 }

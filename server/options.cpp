@@ -84,8 +84,7 @@ actors::node_options node_options_of(const config::settings& from) {
   dials.shards = from.shards.count;
   dials.read_buffer = from.actors.read_buffer.count;
   dials.read_budget = from.actors.read_budget.count;
-  dials.flush_each_message =
-    from.actors.flush == config::flush_policy::message;
+  dials.flush_each_message = from.actors.flush == config::flush_policy::message;
   dials.idle_buffer_release =
     from.actors.idle_buffer_release.value_or(config::milliseconds{0});
   dials.sockets_per_turn = from.actors.sockets_per_turn;

@@ -1,21 +1,30 @@
 #include "server/serve.hpp"
 
 #include "actors/node.hpp"
+#include "server/ctl_commands.hpp"
+#include "server/ctl_server.hpp"
+#include "server/data_directory.hpp"
 #include "server/exit_codes.hpp"
+#include "server/http_server.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/shutdown_guard.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
 
 #include <csignal>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
+#include <stdexcept>
+#include <thread>
 
 namespace troupe::server {
 
 namespace {
+
+namespace asio = boost::asio;
 
 /// For programs that started this one: on standard output, one line each.
 void announce(const std::string& line) {
@@ -23,57 +32,153 @@ void announce(const std::string& line) {
   std::fflush(stdout);
 }
 
+/// Listeners of reactors share their address, so the system would let two
+/// brokers of one user share it too: clients would then reach either.
+void refuse_taken_addresses(const config::settings& in) {
+  asio::io_context io;
+  for (const auto& [name, x] : in.listeners.tcp) {
+    if (!x.enable || x.bind.port == 0)
+      continue;
+    boost::system::error_code error;
+    const auto host = asio::ip::make_address(
+      x.bind.host.empty() ? "0.0.0.0" : x.bind.host, error);
+    if (error)
+      continue; // the listener says it
+    const asio::ip::tcp::endpoint endpoint{host, x.bind.port};
+    asio::ip::tcp::acceptor probe(io, endpoint.protocol());
+    probe.set_option(asio::socket_base::reuse_address{true});
+    if (host.is_v6())
+      probe.set_option(asio::ip::v6_only{true});
+    probe.bind(endpoint, error);
+    if (error)
+      throw std::runtime_error(
+        "listener " + name + " cannot listen on " + host.to_string() + ':'
+        + std::to_string(x.bind.port) + ": " + error.message()
+        + "; choose another address with listeners.tcp." + name + ".bind");
+  }
+}
+
+/// A running broker: the node, and what speaks about it, on the thread that
+/// runs `control`.
+class broker {
+public:
+  broker(const config::settings& settings, log_writer& log,
+         asio::io_context& control)
+    : settings_(settings),
+      log_(log),
+      control_(control),
+      http_(control_, {settings.node.name, [this] { return stopping_; },
+                       [this] { return observe(*node_); }}),
+      ctl_(control_, [this](std::string_view request) {
+        return boost::json::serialize(answer(request));
+      }) {}
+
+  broker(const broker&) = delete;
+  broker& operator=(const broker&) = delete;
+
+  /// @throws std::runtime_error naming what cannot be opened.
+  void start() {
+    refuse_taken_addresses(settings_);
+    const auto socket =
+      ctl_socket_path(settings_.node.data_dir, settings_.ctl.socket);
+    ctl_.open(socket);
+    if (settings_.http.enable)
+      http_.open(settings_.http.bind);
+    // Not before: a node that was made has to be started to end.
+    node_.emplace(node_options_of(settings_),
+                  [this](const actors::log_line& line) { log_.write(line); });
+    node_->start();
+    for (const auto& x : node_->listeners())
+      tell_address("tcp:" + x.name, x.address.to_string());
+    if (settings_.http.enable) {
+      tell_address("http", http_.address());
+      http_.start();
+    }
+    ctl_.start();
+    announce("ready");
+  }
+
+  /// Serves until `stop` is done.
+  void run() {
+    const auto work = asio::make_work_guard(control_);
+    control_.run();
+    if (stopper_.joinable())
+      stopper_.join();
+  }
+
+  /// Begins the ordered end. Meanwhile /status says that it is under way.
+  void stop() {
+    stopping_ = true;
+    stopper_ = std::thread([this] {
+      node_->stop();
+      control_.stop();
+    });
+  }
+
+private:
+  void tell_address(const std::string& of, const std::string& address) {
+    announce("listening on " + of + ' ' + address);
+    log_.info("listening", of + ' ' + address);
+  }
+
+  boost::json::value answer(std::string_view request) {
+    if (stopping_)
+      return ctl_error({exit_unavailable, "the broker is stopping"});
+    return answer_ctl(request, *node_,
+                      {settings_.node.data_dir, http_.address()});
+  }
+
+  const config::settings& settings_;
+  log_writer& log_;
+  asio::io_context& control_;
+  std::optional<actors::node> node_;
+  http_server http_;
+  ctl_server ctl_;
+  bool stopping_ = false;
+  std::thread stopper_;
+};
+
+int fail(const std::exception& why) {
+  std::fprintf(stderr, "troupe: %s\n", why.what());
+  return exit_unavailable;
+}
+
 } // namespace
 
 int serve(const config::loaded& from) {
   const auto& settings = from.values;
-  std::error_code error;
-  std::filesystem::create_directories(settings.node.data_dir, error);
-  if (error) {
-    std::fprintf(stderr,
-                 "troupe: the data directory %s cannot be made: %s; choose "
-                 "another with --data-dir\n",
-                 settings.node.data_dir.c_str(), error.message().c_str());
-    return exit_unavailable;
-  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::optional<data_directory> files;
   std::optional<log_writer> log;
   try {
+    files.emplace(settings.node.data_dir);
     log.emplace(settings.log);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "troupe: the log cannot be opened: %s\n", e.what());
-    return exit_unavailable;
+    return fail(e);
   }
   for (const auto& x : from.warnings)
     log->warning("config", config::to_string(x));
-  std::signal(SIGPIPE, SIG_IGN);
-  boost::asio::io_context control;
-  boost::asio::signal_set signals(control, SIGINT, SIGTERM);
-  actors::node node(node_options_of(settings),
-                    [&](const actors::log_line& line) { log->write(line); });
+  asio::io_context control;
+  broker* running = nullptr; // whenever `control` runs
+  shutdown_guard guard(
+    settings.node.shutdown_timeout,
+    {[&](int signal) {
+       log->info("stopping", "signal " + std::to_string(signal));
+       asio::post(control, [&] { running->stop(); });
+     },
+     [&] {
+       log->warning("stopping", "the ordered shutdown took longer than "
+                                "node.shutdown_timeout: ending without it");
+       log->flush();
+     }});
   try {
-    node.start();
+    broker one(settings, *log, control);
+    running = &one;
+    one.start();
+    one.run();
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "troupe: %s\n", e.what());
-    node.stop();
-    return exit_unavailable;
+    return fail(e);
   }
-  for (const auto& x : node.listeners()) {
-    announce("listening on tcp:" + x.name + ' ' + x.address.to_string());
-    log->info("listening", "tcp:" + x.name + ' ' + x.address.to_string());
-  }
-  announce("ready");
-  signals.async_wait([&](const boost::system::error_code&, int number) {
-    log->info("stopping", "signal " + std::to_string(number));
-    control.stop();
-    // A second signal ends the process at once.
-    std::signal(SIGINT, SIG_DFL);
-    std::signal(SIGTERM, SIG_DFL);
-  });
-  control.run();
-  signals.clear();
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-  node.stop();
   log->info("stopped", "all clients were told, all actors ended");
   log->flush();
   return exit_success;

@@ -1,0 +1,146 @@
+#include "server/ctl_server.hpp"
+
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+
+#include <stdexcept>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+namespace troupe::server {
+
+namespace {
+
+namespace asio = boost::asio;
+using local = asio::local::stream_protocol;
+
+constexpr std::size_t max_connections = 16;
+constexpr std::size_t max_request = 65'536; ///< bytes of a line
+constexpr std::chrono::seconds patience{10};
+
+class ctl_session : public std::enable_shared_from_this<ctl_session> {
+public:
+  ctl_session(local::socket socket, std::shared_ptr<void> place,
+              const ctl_server::answerer& answer)
+    : place_(std::move(place)),
+      answer_(answer),
+      socket_(std::move(socket)),
+      deadline_(socket_.get_executor()) {}
+
+  void read() {
+    expect();
+    asio::async_read_until(
+      socket_, asio::dynamic_buffer(input_, max_request), '\n',
+      [self = shared_from_this()](const boost::system::error_code& error,
+                                  std::size_t size) {
+        if (error)
+          return self->end();
+        self->output_ =
+          self->answer_(std::string_view{self->input_}.substr(0, size - 1))
+          + '\n';
+        self->input_.erase(0, size);
+        self->write();
+      });
+  }
+
+private:
+  void write() {
+    expect();
+    asio::async_write(socket_, asio::buffer(output_),
+                      [self = shared_from_this()](
+                        const boost::system::error_code& error, std::size_t) {
+                        if (error)
+                          return self->end();
+                        self->read();
+                      });
+  }
+
+  /// Whoever does not go on in time is dropped.
+  void expect() {
+    deadline_.expires_after(patience);
+    deadline_.async_wait(
+      [weak = weak_from_this()](const boost::system::error_code& cancelled) {
+        if (const auto self = weak.lock(); self && !cancelled)
+          self->end();
+      });
+  }
+
+  void end() {
+    deadline_.cancel();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  }
+
+  std::shared_ptr<void> place_;
+  const ctl_server::answerer& answer_;
+  local::socket socket_;
+  asio::steady_timer deadline_;
+  std::string input_;
+  std::string output_;
+};
+
+/// Whether somebody listens at `path`.
+bool answers(asio::io_context& io, const std::filesystem::path& path) {
+  local::socket probe(io);
+  boost::system::error_code error;
+  probe.connect(local::endpoint{path.string()}, error);
+  return !error;
+}
+
+} // namespace
+
+std::filesystem::path ctl_socket_path(const std::string& data_dir,
+                                      const std::string& socket) {
+  return std::filesystem::path{data_dir} / socket;
+}
+
+ctl_server::ctl_server(asio::io_context& io, answerer f)
+  : answer_(std::move(f)),
+    acceptor_(io, max_connections,
+              [this](local::socket socket, std::shared_ptr<void> place) {
+                std::make_shared<ctl_session>(std::move(socket),
+                                              std::move(place), answer_)
+                  ->read();
+              }) {}
+
+ctl_server::~ctl_server() {
+  acceptor_.close();
+  std::error_code ignored;
+  if (!path_.empty())
+    std::filesystem::remove(path_, ignored);
+}
+
+void ctl_server::open(const std::filesystem::path& at) {
+  const auto name = "the socket of troupe ctl, " + at.string() + ',';
+  if (at.string().size() >= sizeof sockaddr_un{}.sun_path)
+    throw std::runtime_error(
+      name
+      + " has a path of more than 107 bytes: choose a shorter one with "
+        "ctl.socket, which may be an absolute path");
+  auto& sockets = acceptor_.sockets();
+  auto& io = static_cast<asio::io_context&>(sockets.get_executor().context());
+  std::error_code error;
+  const auto kind = std::filesystem::symlink_status(at, error).type();
+  if (kind == std::filesystem::file_type::socket) {
+    if (answers(io, at))
+      throw std::runtime_error(name
+                               + " belongs to a running broker: choose another "
+                                 "with ctl.socket or node.data_dir");
+    std::filesystem::remove(at, error);
+  } else if (kind != std::filesystem::file_type::not_found) {
+    throw std::runtime_error(name
+                             + " cannot be made: there is a file of that name");
+  }
+  try {
+    sockets.open();
+    // Before bind: there is no moment in which others could connect.
+    ::fchmod(sockets.native_handle(), 0600);
+    sockets.bind(local::endpoint{at.string()});
+    path_ = at;
+    sockets.listen();
+  } catch (const boost::system::system_error& e) {
+    throw std::runtime_error(name + " cannot be made: " + e.code().message());
+  }
+}
+
+} // namespace troupe::server

@@ -1,0 +1,2 @@
+// The one place that compiles Boost.JSON.
+#include <boost/json/src.hpp>

@@ -1,0 +1,199 @@
+#include "server/metrics.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace troupe::server {
+
+namespace {
+
+using numbers = actors::node::numbers;
+using of_reactor = numbers::of_reactor;
+
+class table {
+public:
+  std::vector<metric> rows;
+
+  template <class Read>
+  void add(std::string name, metric_type type, std::string_view help,
+           Read read) {
+    rows.push_back({std::move(name),
+                    type,
+                    std::string{help},
+                    {},
+                    [read](const observation& of, std::vector<sample>& out) {
+                      out.push_back({{}, static_cast<double>(read(of))});
+                    }});
+  }
+
+  void of_node(std::string_view name, std::int64_t numbers::*member,
+               std::string_view help) {
+    add("troupe_" + std::string{name} + "_count", metric_type::gauge, help,
+        [member](const observation& of) { return of.node.*member; });
+  }
+
+  /// @param divide_by  1e9 for what is kept in nanoseconds.
+  template <class T>
+  void of_reactors(std::string_view name, metric_type type,
+                   T of_reactor::*member, std::string_view help,
+                   double divide_by = 1) {
+    rows.push_back(
+      {"troupe_reactor_" + std::string{name}, type, std::string{help},
+       "reactor", [=](const observation& of, std::vector<sample>& out) {
+         for (std::size_t i = 0; i < of.node.reactors.size(); ++i)
+           out.push_back(
+             {fmt::format("reactor=\"{}\"", i),
+              static_cast<double>(of.node.reactors[i].*member) / divide_by});
+       }});
+  }
+};
+
+void add_counters(table& to) {
+  for (std::size_t i = 0; i < actors::counter_descriptions.size(); ++i) {
+    const auto& from = actors::counter_descriptions[i];
+    std::string name{from.dotted};
+    std::replace(name.begin(), name.end(), '.', '_');
+    to.add("troupe_" + name, metric_type::counter, from.help,
+           [i](const observation& of) { return of.node.counters[i]; });
+  }
+}
+
+void add_gauges(table& to) {
+  to.of_node("connections", &numbers::connections, "Clients connected now");
+  to.of_node("sessions", &numbers::sessions,
+             "Sessions, those without a connection included");
+  to.of_node("sessions_offline", &numbers::offline_sessions,
+             "Sessions without a connection");
+  to.of_node("subscriptions", &numbers::subscriptions,
+             "Subscriptions of sessions that are connected");
+  to.of_node("topics", &numbers::filters, "Topic filters in the index");
+  to.of_node("retained", &numbers::retained, "Retained messages");
+  to.of_node("delayed", &numbers::delayed,
+             "Messages to `$delayed` that wait for their time");
+  to.of_node("messages_stored", &numbers::stored,
+             "Messages kept for sessions without a connection");
+  to.of_node("messages_inflight", &numbers::in_flight,
+             "Messages sent to connected clients and not acknowledged");
+  to.of_node("messages_queued", &numbers::queued,
+             "Messages that wait for connected clients");
+}
+
+void add_reactors(table& to) {
+  constexpr auto counter = metric_type::counter;
+  constexpr auto gauge = metric_type::gauge;
+  to.of_reactors("turns_total", counter, &of_reactor::turns,
+                 "Turns that had something to do");
+  to.of_reactors("turn_seconds_total", counter, &of_reactor::turn_nanoseconds,
+                 "Time these turns took", 1e9);
+  to.of_reactors("longest_turn_seconds", gauge,
+                 &of_reactor::longest_turn_nanoseconds,
+                 "The longest turn since the start", 1e9);
+  to.of_reactors("socket_events_total", counter, &of_reactor::socket_events,
+                 "Sockets that were found ready");
+  to.of_reactors("wake_ups_total", counter, &of_reactor::wake_ups,
+                 "Times it was woken by another thread");
+  to.of_reactors("mails_total", counter, &of_reactor::mails,
+                 "Messages taken from the mailboxes of its actors");
+  to.of_reactors("batches_total", counter, &of_reactor::batches,
+                 "Batches sent to other reactors");
+  to.of_reactors("batch_items_total", counter, &of_reactor::batch_items,
+                 "Items in these batches");
+  to.of_reactors("credit_stalls_total", counter, &of_reactor::credit_stalls,
+                 "Turns in which sockets were not read for want of credit");
+  to.of_reactors("connections", gauge, &of_reactor::connections,
+                 "Clients connected to it now");
+  to.of_reactors("credit_used", gauge, &of_reactor::credit_used,
+                 "Items on the way to other reactors");
+}
+
+void add_process(table& to) {
+  constexpr auto gauge = metric_type::gauge;
+  to.add("process_resident_memory_bytes", gauge, "Memory in use",
+         [](const observation& of) { return of.process.resident_bytes; });
+  to.add("process_virtual_memory_bytes", gauge, "Address space in use",
+         [](const observation& of) { return of.process.virtual_bytes; });
+  to.add("process_cpu_seconds_total", metric_type::counter,
+         "Time of processors, in user and kernel mode",
+         [](const observation& of) { return of.process.cpu_seconds; });
+  to.add("process_threads", gauge, "Threads",
+         [](const observation& of) { return of.process.threads; });
+  to.add("process_open_fds", gauge,
+         "Open files and sockets; with `node.own_file_tables` those of the "
+         "main thread",
+         [](const observation& of) { return of.process.open_files; });
+  to.add("process_max_fds", gauge, "Most open files and sockets allowed",
+         [](const observation& of) { return of.process.max_files; });
+  to.add("troupe_uptime_seconds", gauge, "Time since the start",
+         [](const observation& of) { return of.uptime.count(); });
+  to.rows.push_back({"troupe_build_info", gauge,
+                     "Always 1; the label says which program", "version",
+                     [](const observation&, std::vector<sample>& out) {
+                       out.push_back({"version=\"" TROUPE_VERSION "\"", 1});
+                     }});
+}
+
+} // namespace
+
+observation observe(actors::node& of) {
+  return {of.count_all(), figures_of_this_process(), of.uptime()};
+}
+
+std::string_view to_string(metric_type x) {
+  return x == metric_type::counter ? "counter" : "gauge";
+}
+
+const std::vector<metric>& all_metrics() {
+  static const auto made = [] {
+    table all;
+    add_gauges(all);
+    add_counters(all);
+    add_reactors(all);
+    add_process(all);
+    return std::move(all.rows);
+  }();
+  return made;
+}
+
+std::string print(double value) {
+  constexpr double exact = 9'007'199'254'740'992.0; // 2^53
+  if (std::trunc(value) == value && std::abs(value) <= exact)
+    return fmt::format("{}", static_cast<std::int64_t>(value));
+  return fmt::format("{}", value);
+}
+
+std::string prometheus_text(const observation& of) {
+  std::string text;
+  std::vector<sample> samples;
+  for (const auto& x : all_metrics()) {
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", x.name, x.help, x.name,
+                        to_string(x.type));
+    samples.clear();
+    x.read(of, samples);
+    for (const auto& one : samples)
+      if (one.labels.empty())
+        text += fmt::format("{} {}\n", x.name, print(one.value));
+      else
+        text +=
+          fmt::format("{}{{{}}} {}\n", x.name, one.labels, print(one.value));
+  }
+  return text;
+}
+
+std::string metrics_markdown() {
+  std::string text =
+    "# Metrics\n\n"
+    "<!-- Generated by `troupe metrics docs`: do not edit. -->\n\n"
+    "`GET /metrics` of the HTTP listener answers them in the text format of\n"
+    "Prometheus, `troupe ctl metrics` lists them. Counters begin with 0 at "
+    "the start\nof the process. The names of counters are EMQX's where they "
+    "mean the same, with\n`troupe_` for `emqx_`.\n\n"
+    "| metric | type | label | |\n|---|---|---|---|\n";
+  for (const auto& x : all_metrics())
+    text += fmt::format("| `{}` | {} | {} | {} |\n", x.name, to_string(x.type),
+                        x.label.empty() ? "" : '`' + x.label + '`', x.help);
+  return text;
+}
+
+} // namespace troupe::server
