@@ -208,6 +208,8 @@ void client::take(const protocol::frame& in) {
         ++completed;
         break;
       }
+      if (!releases)
+        break;
       answer.type = packet_type::pubrel;
       answer.packet_identifier = x.packet_identifier;
       protocol::encode_ack(bytes, answer, v5);

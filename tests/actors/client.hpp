@@ -75,6 +75,7 @@ public:
 
   bool reads = true; ///< takes bytes off its socket
   bool acks = true;  ///< acknowledges what it gets
+  bool releases = true; ///< answers PUBREC
 
   // ---- what it saw ---------------------------------------------------------
   std::vector<delivered> got;

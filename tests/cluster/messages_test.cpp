@@ -336,10 +336,21 @@ BOOST_AUTO_TEST_CASE(what_no_member_could_take_waits_for_the_next_one) {
   BOOST_TEST(shard(presence(7, true))
                == (lines{"group g t 1", "group g t back"}),
              each);
-  BOOST_TEST(
-    shard(group_return_command{"g", "t", make_message("t", "again")})
-      == lines{"group g t again"},
-    each);
+}
+
+BOOST_AUTO_TEST_CASE(what_all_members_refuse_is_offered_again_a_second_later) {
+  test_shard shard;
+  shard(hold("a", "t", {.share_name = "g"}));
+  shard(presence(7, true));
+  for (const auto* x : {"1", "2"})
+    BOOST_TEST(
+      shard(group_return_command{"g", "t", make_message("t", x)}).empty());
+  BOOST_TEST(shard.wait(1s) == (lines{"group g t 1", "group g t 2"}), each);
+  BOOST_TEST(shard.wait(5s).empty());
+  shard(group_return_command{"g", "t", make_message("t", "3")});
+  shard(unhold("a", "t", "g")); // the group ends meanwhile
+  BOOST_TEST(shard.wait(1s).empty());
+  BOOST_TEST(shard.state.stored_bytes() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_last_durable_member_gone_a_group_keeps_nothing) {

@@ -108,6 +108,8 @@ BOOST_AUTO_TEST_CASE(two_shards_fed_the_same_commands_have_the_same_effects) {
     BOOST_TEST(one.state.stored_count() == other.state.stored_count());
     BOOST_TEST(one.state.session_count() == other.state.session_count());
     BOOST_TEST(one.state.retained_count() == other.state.retained_count());
+    BOOST_TEST(one.effects.retained_count
+               == static_cast<int>(one.state.retained_count()));
   }
 }
 

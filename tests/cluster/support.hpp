@@ -89,6 +89,7 @@ public:
   std::vector<cluster::claim_granted> grants;
   std::vector<cluster::fetched_page> pages;
   std::vector<cluster::retained_page> retained_pages;
+  int retained_count = 0;
   bool somebody_listens = false; ///< what `route` answers
 
   /// What was written down since the last call.
@@ -146,6 +147,7 @@ public:
           x.next.empty() ? " complete" : " more");
     retained_pages.push_back(std::move(x));
   }
+  void retained_changed(int by) override { retained_count += by; }
   void dropped(protocol::drop_reason why, std::size_t count) override {
     write("dropped ", static_cast<unsigned>(why), ' ', count);
   }
