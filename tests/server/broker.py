@@ -1,0 +1,202 @@
+"""A running broker, and a client of few words, for tests in Python."""
+
+import ctypes
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+PROGRAM = os.environ.get("TROUPE_PROGRAM", "troupe")
+PATIENCE = 10.0
+
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
+SUBSCRIBE, SUBACK = 8, 9
+PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+
+
+def troupe(*words, env=None, timeout=30):
+    """Runs the program to its end."""
+    return subprocess.run([PROGRAM, *map(str, words)], capture_output=True,
+                          text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+class Broker:
+    """`troupe serve` on free ports, in a directory of its own."""
+
+    def __init__(self, *settings, directory=None, data_dir=None, http=False,
+                 words=(), wait=True):
+        self.directory = pathlib.Path(
+            directory or tempfile.mkdtemp(prefix="troupe-test-"))
+        self.data_dir = pathlib.Path(data_dir or self.directory / "data")
+        self.out = self.directory / "out"
+        self.err = self.directory / "err"
+        chosen = ["listeners.tcp.default.bind=127.0.0.1:0",
+                  "http.bind=127.0.0.1:0" if http else "http.enable=false",
+                  *settings]
+        command = [PROGRAM, "serve", "--data-dir", str(self.data_dir)]
+        for x in chosen:
+            command += ["--set", x]
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(
+                [*command, *words], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=err, preexec_fn=_die_with_parent)
+        self.pid = self.process.pid
+        self.port = self.http_port = None
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self):
+        until = time.monotonic() + PATIENCE
+        while "ready\n" not in self.out.read_text():
+            if self.process.poll() is not None or time.monotonic() > until:
+                text = self.out.read_text() + self.err.read_text()
+                self.close()
+                raise AssertionError("the broker does not start:\n" + text)
+            time.sleep(0.01)
+        self.port = self.port_of("tcp:default")
+        self.http_port = self.port_of("http")
+
+    def port_of(self, listener):
+        found = re.search(rf"^listening on {listener} .*:(\d+)$",
+                          self.out.read_text(), re.M)
+        return int(found[1]) if found else None
+
+    def ctl(self, *words):
+        return troupe("ctl", "--data-dir", self.data_dir, *words)
+
+    def ask(self, *words):
+        """The answer as a program gets it."""
+        answer = self.ctl("--json", *words)
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    def get(self, target):
+        url = f"http://127.0.0.1:{self.http_port}{target}"
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return answer.read().decode()
+
+    def log(self):
+        return self.err.read_text()
+
+    def log_objects(self):
+        return [json.loads(x) for x in self.log().split("\n") if x]
+
+    def end(self, number=signal.SIGTERM):
+        """@returns the exit code; minus the signal if one ended it."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def close(self):
+        try:
+            self.end()
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def string(text):
+    data = text.encode() if isinstance(text, str) else text
+    return struct.pack(">H", len(data)) + data
+
+
+def packet(first_byte, body):
+    size, length = b"", len(body)
+    while True:
+        length, digit = divmod(length, 128)
+        size += bytes([digit | (128 if length else 0)])
+        if not length:
+            return bytes([first_byte]) + size + body
+
+
+class Client:
+    """One connection to a broker; blocking, with a deadline."""
+
+    def __init__(self, port, version=5):
+        self.version = version
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.name = "%s:%s" % self.socket.getsockname()
+        self.input = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def properties(self, text=b""):
+        return bytes([len(text)]) + text if self.version == 5 else b""
+
+    def send(self, first_byte, body=b""):
+        self.socket.sendall(packet(first_byte, body))
+
+    def receive(self):
+        """@returns (type, first byte, body); None at the end."""
+        while True:
+            size, shift, at = 0, 0, 1
+            while at < len(self.input):
+                size |= (self.input[at] & 127) << shift
+                shift += 7
+                at += 1
+                if self.input[at - 1] < 128:
+                    if len(self.input) >= at + size:
+                        first = self.input[0]
+                        body = self.input[at:at + size]
+                        self.input = self.input[at + size:]
+                        return first >> 4, first, body
+                    break
+            try:
+                more = self.socket.recv(65536)
+            except ConnectionResetError:
+                more = b""
+            if not more:
+                return None
+            self.input += more
+
+    def expect(self, kind):
+        got = self.receive()
+        assert got and got[0] == kind, f"expected type {kind}, got {got}"
+        return got[2]
+
+    def connect(self, client_id, clean=True, keep_alive=60, code=0):
+        self.send(0x10, string("MQTT") + bytes([self.version, 2 * clean])
+                  + struct.pack(">H", keep_alive) + self.properties()
+                  + string(client_id))
+        answer = self.expect(CONNACK)
+        assert answer[1] == code, f"CONNACK {answer[1]:#x}"
+        return self
+
+    def subscribe(self, topic, options=0, properties=b""):
+        self.send(0x82, b"\0\1" + self.properties(properties) + string(topic)
+                  + bytes([options]))
+        assert self.expect(SUBACK)[-1] < 0x80
+
+    def publish(self, topic, payload=b""):
+        self.send(0x30, string(topic) + self.properties() + payload)
+
+    def ping(self):
+        self.send(0xC0)
+        self.expect(PINGRESP)

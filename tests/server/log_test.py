@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""The log: lines for people and for programs, and not too many."""
+
+import time
+import unittest
+
+from broker import Broker, Client
+
+
+def refused(broker, times=1):
+    """Connections that the broker refuses and writes a line about each."""
+    for _ in range(times):
+        with Client(broker.port, 4) as client:
+            # Without Clean Session there has to be a Client Identifier.
+            client.connect("", clean=False, code=2)
+            client.receive()
+
+
+class LogTest(unittest.TestCase):
+    def lines(self, broker, cause):
+        return [x for x in broker.log_objects() if x["cause"] == cause]
+
+    def test_json_lines_hold_client_and_peer(self):
+        odd = "dev \"7\" \\ ü\u2028"
+        with Broker("log.format=json", "log.level=debug") as broker:
+            with Client(broker.port).connect(odd) as client:
+                name = client.name
+            broker.end()
+            for x in broker.log_objects():
+                self.assertLessEqual({"time", "level", "cause", "text"},
+                                     set(x))
+            line, = self.lines(broker, "connection.closed")
+            self.assertEqual((odd, name), (line["client"], line["peer"]))
+            self.assertEqual("debug", line["level"])
+
+    def test_lines_for_people_hold_client_and_peer(self):
+        with Broker("log.level=debug") as broker:
+            with Client(broker.port).connect("dev 7") as client:
+                name = client.name
+            broker.end()
+            self.assertRegex(
+                broker.log(),
+                rf"\[debug\] connection.closed: .* client=dev 7 peer={name}")
+
+    def test_a_refused_client_is_named_by_its_peer(self):
+        with Broker("log.format=json") as broker:
+            refused(broker)
+            broker.end()
+            line, = self.lines(broker, "connect.refused")
+            self.assertRegex(line["peer"], r"127\.0\.0\.1:\d+")
+
+    def test_the_level_leaves_lines_out(self):
+        with Broker("log.level=warning") as broker:
+            refused(broker)
+            broker.end()
+            self.assertEqual("", broker.log())
+
+    def test_a_cause_that_speaks_too_often_is_silenced_and_counted(self):
+        with Broker("log.format=json", "log.rate_limit=3/500ms") as broker:
+            refused(broker, 10)
+            time.sleep(0.6)
+            refused(broker)
+            broker.end()
+            lines = self.lines(broker, "connect.refused")
+            told = sum(x.get("silenced", 0) for x in lines)
+            self.assertGreater(told, 0)
+            self.assertEqual(11, len(lines) + told)
+            # Others are not silenced with it.
+            self.assertEqual(1, len(self.lines(broker, "stopped")))
+
+    def test_without_a_limit_every_line_is_written(self):
+        with Broker("log.format=json", "log.rate_limit=infinity") as broker:
+            refused(broker, 30)
+            broker.end()
+            self.assertEqual(30, len(self.lines(broker, "connect.refused")))
+
+    def test_the_log_may_be_a_file_that_is_appended_to(self):
+        with Broker("log.file=/dev/null") as broker:
+            self.assertEqual("", broker.log())
+            file = broker.directory / "log"
+            broker.end()
+            for times in (1, 2):
+                Broker(f"log.file={file}", directory=broker.directory).end()
+                self.assertEqual(times,
+                                 file.read_text().count("[info] stopped"))
+
+    def test_a_file_that_cannot_be_opened_is_a_clear_failure(self):
+        with Broker("log.file=/dev/null/x", wait=False) as broker:
+            self.assertEqual(4, broker.process.wait(10))
+            self.assertIn("/dev/null/x", broker.log())
+
+
+if __name__ == "__main__":
+    unittest.main()
