@@ -69,10 +69,16 @@ void connection::on_ready(std::uint32_t events) {
       write();
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || fd_ < 0)
       return;
-    if (phase_ == phase::claiming && (events & EPOLLHUP) == 0) {
-      // What follows the CONNECT waits for the answer to it.
-      pause_reading(true);
-    } else if (!reading_paused_ || (events & EPOLLHUP) != 0) {
+    if (phase_ == phase::claiming || reading_paused_) {
+      // What follows the CONNECT waits for the answer to it. That the other
+      // side hung up would be reported again and again meanwhile.
+      if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+        reading_paused_ = hung_up_ = true;
+        at().unwatch(fd_, *this);
+      } else {
+        pause_reading(true);
+      }
+    } else {
       read();
     }
   } catch (const std::exception& e) {
@@ -364,8 +370,10 @@ void connection::hold_buffers() {
 
 void connection::wants_flush() {
   hold_buffers();
+  // A socket that breaks is ended by `flush`: here its session may be in the
+  // middle of a delivery.
   if (at().dials().flush_each_message && !write_blocked_)
-    write();
+    write(false);
   else
     at().at_end_of_turn(*this);
 }
@@ -384,10 +392,12 @@ bool connection::release_buffers() {
 }
 
 void connection::watch_again() {
-  at().rewatch(fd_,
-               (write_blocked_ ? std::uint32_t{EPOLLOUT} : 0U)
-                 | (reading_paused_ ? 0U : std::uint32_t{EPOLLIN}),
-               *this);
+  const auto events = (write_blocked_ ? std::uint32_t{EPOLLOUT} : 0U)
+                      | (reading_paused_ ? 0U : std::uint32_t{EPOLLIN});
+  if (std::exchange(hung_up_, false))
+    at().watch(fd_, events, *this);
+  else
+    at().rewatch(fd_, events, *this);
 }
 
 void connection::pause_reading(bool pause) {
@@ -401,7 +411,7 @@ void connection::flush() {
     write();
 }
 
-void connection::write() {
+void connection::write(bool may_end) {
   auto& numbers = at().numbers();
   while (!output_.empty()) {
     const auto bytes = output_.view();
@@ -410,6 +420,10 @@ void connection::write() {
     if (sent < 0) {
       if (errno == EINTR)
         continue;
+      if (errno != EAGAIN && !may_end) {
+        at().at_end_of_turn(*this);
+        return;
+      }
       if (errno != EAGAIN) {
         count(numbers.close_error);
         end(false, false, "socket error");

@@ -141,7 +141,7 @@ private:
   void end(bool discard_will, bool discard, std::string_view cause);
   void close_socket();
   void leave_home();
-  void write();
+  void write(bool may_end = true);
   void wants_flush();
   void hold_buffers();
   void watch_again();
@@ -154,6 +154,7 @@ private:
   protocol::protocol_version version_ = protocol::protocol_version::mqtt_5_0;
   bool write_blocked_ = false;
   bool reading_paused_ = false;
+  bool hung_up_ = false; ///< and not watched any more until it is read again
   bool problem_information_ = true;
   bool holds_buffers_ = false;
   bool clean_start_ = true;

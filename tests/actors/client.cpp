@@ -158,9 +158,8 @@ bool client::pump() {
     in_.append(buffer.data(), static_cast<std::size_t>(size));
   }
   std::size_t used = 0;
-  while (const auto frame =
-           need(protocol::next_frame(view(in_).subspan(used),
-                                     protocol::no_packet_limit))) {
+  while (const auto frame = need(protocol::next_frame(
+           view(in_).subspan(used), protocol::no_packet_limit))) {
     used += frame->size;
     take(*frame);
   }
@@ -174,74 +173,73 @@ void client::take(const protocol::frame& in) {
   protocol::ack_packet answer;
   byte_buffer bytes;
   switch (in.type()) {
-    case packet_type::connack: {
-      const auto x = need(protocol::decode_connack(in, v5));
-      ++connacks;
-      connack_reason = x.reason;
-      session_present = x.session_present;
-      break;
-    }
-    case packet_type::publish: {
-      const auto x =
-        need(protocol::decode_publish_from_server(in, v5, identifiers));
-      got.push_back({std::string{x.topic},
-                     {reinterpret_cast<const char*>(x.payload.data()),
-                      x.payload.size()},
-                     x.qos,
-                     x.retain,
-                     x.dup,
-                     x.packet_identifier,
-                     {x.subscription_identifiers.begin(),
-                      x.subscription_identifiers.end()}});
-      if (acks && x.qos != qos::at_most_once)
-        ack(got.back());
-      break;
-    }
-    case packet_type::puback:
-    case packet_type::pubrec: {
-      const auto x = need(protocol::decode_ack(in, v5));
-      answers[x.packet_identifier] = x.reason;
-      const bool failed = static_cast<unsigned>(x.reason) >= 0x80;
-      accepted += failed ? 0 : 1;
-      if (x.type == packet_type::puback || failed) {
-        open_.erase(x.packet_identifier);
-        ++completed;
-        break;
-      }
-      if (!releases)
-        break;
-      answer.type = packet_type::pubrel;
-      answer.packet_identifier = x.packet_identifier;
-      protocol::encode_ack(bytes, answer, v5);
-      break;
-    }
-    case packet_type::pubrel:
-      answer.type = packet_type::pubcomp;
-      answer.packet_identifier =
-        need(protocol::decode_ack(in, v5)).packet_identifier;
-      ++acked;
-      protocol::encode_ack(bytes, answer, v5);
-      break;
-    case packet_type::pubcomp:
-      open_.erase(need(protocol::decode_ack(in, v5)).packet_identifier);
+  case packet_type::connack: {
+    const auto x = need(protocol::decode_connack(in, v5));
+    ++connacks;
+    connack_reason = x.reason;
+    session_present = x.session_present;
+    break;
+  }
+  case packet_type::publish: {
+    const auto x =
+      need(protocol::decode_publish_from_server(in, v5, identifiers));
+    got.push_back(
+      {std::string{x.topic},
+       {reinterpret_cast<const char*>(x.payload.data()), x.payload.size()},
+       x.qos,
+       x.retain,
+       x.dup,
+       x.packet_identifier,
+       {x.subscription_identifiers.begin(), x.subscription_identifiers.end()}});
+    if (acks && x.qos != qos::at_most_once)
+      ack(got.back());
+    break;
+  }
+  case packet_type::puback:
+  case packet_type::pubrec: {
+    const auto x = need(protocol::decode_ack(in, v5));
+    answers[x.packet_identifier] = x.reason;
+    const bool failed = static_cast<unsigned>(x.reason) >= 0x80;
+    accepted += failed ? 0 : 1;
+    if (x.type == packet_type::puback || failed) {
+      open_.erase(x.packet_identifier);
       ++completed;
       break;
-    case packet_type::suback: {
-      const auto x = need(protocol::decode_suback(in, v5, reasons));
-      subacks.insert(subacks.end(), x.reasons.begin(), x.reasons.end());
-      break;
     }
-    case packet_type::unsuback:
-      ++unsubacks;
+    if (!releases)
       break;
-    case packet_type::pingresp:
-      ++pings;
-      break;
-    case packet_type::disconnect:
-      disconnected = need(protocol::decode_disconnect(in, v5, false)).reason;
-      break;
-    default:
-      throw std::runtime_error("the server sent what only clients send");
+    answer.type = packet_type::pubrel;
+    answer.packet_identifier = x.packet_identifier;
+    protocol::encode_ack(bytes, answer, v5);
+    break;
+  }
+  case packet_type::pubrel:
+    answer.type = packet_type::pubcomp;
+    answer.packet_identifier =
+      need(protocol::decode_ack(in, v5)).packet_identifier;
+    ++acked;
+    protocol::encode_ack(bytes, answer, v5);
+    break;
+  case packet_type::pubcomp:
+    open_.erase(need(protocol::decode_ack(in, v5)).packet_identifier);
+    ++completed;
+    break;
+  case packet_type::suback: {
+    const auto x = need(protocol::decode_suback(in, v5, reasons));
+    subacks.insert(subacks.end(), x.reasons.begin(), x.reasons.end());
+    break;
+  }
+  case packet_type::unsuback:
+    ++unsubacks;
+    break;
+  case packet_type::pingresp:
+    ++pings;
+    break;
+  case packet_type::disconnect:
+    disconnected = need(protocol::decode_disconnect(in, v5, false)).reason;
+    break;
+  default:
+    throw std::runtime_error("the server sent what only clients send");
   }
   put(bytes);
 }

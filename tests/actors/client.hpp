@@ -73,8 +73,8 @@ public:
   /// Closes the socket without a word.
   void drop();
 
-  bool reads = true; ///< takes bytes off its socket
-  bool acks = true;  ///< acknowledges what it gets
+  bool reads = true;    ///< takes bytes off its socket
+  bool acks = true;     ///< acknowledges what it gets
   bool releases = true; ///< answers PUBREC
 
   // ---- what it saw ---------------------------------------------------------
@@ -85,9 +85,9 @@ public:
   std::vector<reason_code> subacks;
   std::size_t unsubacks = 0;
   std::map<std::uint16_t, reason_code> answers; ///< PUBACK or PUBREC
-  std::size_t completed = 0;  ///< its own publications done, QoS 1 and 2
-  std::size_t accepted = 0;   ///< PUBACK and PUBREC without an error
-  std::size_t acked = 0;      ///< PUBACK and PUBCOMP sent
+  std::size_t completed = 0; ///< its own publications done, QoS 1 and 2
+  std::size_t accepted = 0;  ///< PUBACK and PUBREC without an error
+  std::size_t acked = 0;     ///< PUBACK and PUBCOMP sent
   std::size_t pings = 0;
   std::optional<reason_code> disconnected; ///< DISCONNECT of the server
   bool closed = false;                     ///< by the server

@@ -105,8 +105,7 @@ void manual_node::settle() {
 
 client& manual_node::attach(std::size_t on, int send_buffer) {
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-                   ends)
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends)
       != 0)
     throw std::runtime_error("no socket pair");
   if (send_buffer != 0)
@@ -212,8 +211,7 @@ void manual_node::shut_down() {
   for (auto& x : shared.shards)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   for (auto& x : parts_->homes())
-    caf::anon_send_exit(x->dispatcher_handle,
-                        caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(x->dispatcher_handle, caf::exit_reason::user_shutdown);
   run_until_idle();
   shared.graveyard.drain();
 }

@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE(retained_messages_are_read_with_their_sequences) {
   BOOST_TEST(shard.state.retained_count() == 0U);
 }
 
-BOOST_AUTO_TEST_CASE(retained_messages_are_bounded_and_replacing_needs_no_room) {
+BOOST_AUTO_TEST_CASE(
+  retained_messages_are_bounded_and_replacing_needs_no_room) {
   test_shard shard({.shard = 3, .retained_max = 1});
   publish(shard, "a", "1", {.retain = true});
   BOOST_TEST(shard.publish(make_message("b", "1", {.retain = true}))
@@ -123,8 +124,8 @@ BOOST_AUTO_TEST_CASE(retained_messages_are_bounded_and_replacing_needs_no_room) 
   publish(shard, "a", "2", {.retain = true});
   BOOST_TEST(shard.state.retained_count() == 1U);
   shard(retained_read{"#", {7, 1, 0}, 8, {}, 5});
-  BOOST_TEST(
-    payload_of(*shard.effects.retained_pages.back().rows.at(0).message) == "2");
+  BOOST_TEST(payload_of(*shard.effects.retained_pages.back().rows.at(0).message)
+             == "2");
 }
 
 // ---- holders and cursors ---------------------------------------------------
@@ -211,7 +212,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_4_2_overlapping_filters_merge_by_sequence) {
   BOOST_TEST(fetch(shard, "a") == "fetched 1 to 3 complete 1:1 2:2 3:3");
   const auto& got = shard.effects.pages.back().messages;
   BOOST_TEST((got[0].qos == qos::at_least_once));
-  BOOST_TEST((got[1].qos == qos::exactly_once)); // the highest of all
+  BOOST_TEST((got[1].qos == qos::exactly_once));  // the highest of all
   BOOST_TEST((got[2].qos == qos::at_least_once)); // not above the message's
   BOOST_TEST(!got[0].more_identifiers);
   std::vector<std::uint32_t> ids{got[1].subscription_identifier};
@@ -263,9 +264,9 @@ BOOST_AUTO_TEST_CASE(what_expired_is_skipped_and_counted_once) {
   shard(hold("a", "t"));
   shard(hold("a", "+")); // the same messages by another filter
   for (int i = 0; i < 6; ++i)
-    publish(shard, "t", std::to_string(i).c_str(),
-            {.expiry = i % 2 == 0 ? std::optional<std::uint32_t>{10}
-                                  : std::nullopt});
+    publish(
+      shard, "t", std::to_string(i).c_str(),
+      {.expiry = i % 2 == 0 ? std::optional<std::uint32_t>{10} : std::nullopt});
   shard.now += 10s;
   std::size_t expired = 0;
   std::uint64_t after = 0;
@@ -333,9 +334,8 @@ BOOST_AUTO_TEST_CASE(what_no_member_could_take_waits_for_the_next_one) {
   shard(hold("a", "t", {.share_name = "g"}));
   publish(shard, "t", "1");
   shard(group_return_command{"g", "t", make_message("t", "back")});
-  BOOST_TEST(shard(presence(7, true))
-               == (lines{"group g t 1", "group g t back"}),
-             each);
+  BOOST_TEST(
+    shard(presence(7, true)) == (lines{"group g t 1", "group g t back"}), each);
 }
 
 BOOST_AUTO_TEST_CASE(what_all_members_refuse_is_offered_again_a_second_later) {
@@ -360,14 +360,12 @@ BOOST_AUTO_TEST_CASE(the_last_durable_member_gone_a_group_keeps_nothing) {
   publish(shard, "t", "1");
   publish(shard, "t", "2");
   BOOST_TEST(shard(unhold("a", "t", "g")) == lines{"held 1 9 2"}, each);
-  BOOST_TEST(shard(unhold("b", "t", "g"))
-               == (lines{"dropped 6 2", "held 1 9 2"}),
-             each);
-  BOOST_TEST(shard.state.stored_count() == 0U);
   BOOST_TEST(
-    shard(group_return_command{"g", "t", make_message("t", "late")})
-      == lines{"dropped 6 1"},
-    each);
+    shard(unhold("b", "t", "g")) == (lines{"dropped 6 2", "held 1 9 2"}), each);
+  BOOST_TEST(shard.state.stored_count() == 0U);
+  BOOST_TEST(shard(group_return_command{"g", "t", make_message("t", "late")})
+               == lines{"dropped 6 1"},
+             each);
 }
 
 BOOST_AUTO_TEST_CASE(a_group_and_a_session_may_hold_the_same_filter) {

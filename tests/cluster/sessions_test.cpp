@@ -17,8 +17,7 @@ client_ref client(std::uint32_t slot) { return {slot, 1, 0}; }
 command claim(std::uint32_t slot, bool clean_start = false,
               std::uint32_t expiry = 0,
               std::shared_ptr<will_record> will = nullptr) {
-  return claim_command{"c", client(slot), clean_start, expiry,
-                       std::move(will)};
+  return claim_command{"c", client(slot), clean_start, expiry, std::move(will)};
 }
 
 std::shared_ptr<will_record> will(std::chrono::seconds delay = 0s,
@@ -203,7 +202,8 @@ BOOST_AUTO_TEST_CASE(the_will_of_the_new_connection_replaces_the_old_one) {
   BOOST_TEST(shard.wait(1s) == lines{"publish will new"}, each);
 }
 
-BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_10_a_will_goes_at_the_latest_with_its_session) {
+BOOST_AUTO_TEST_CASE(
+  mqtt5_3_1_2_10_a_will_goes_at_the_latest_with_its_session) {
   test_shard shard;
   shard(claim(1, false, 20, will(1000s)));
   shard(keep(1, 20));
@@ -216,10 +216,10 @@ BOOST_AUTO_TEST_CASE(a_will_that_waits_is_published_by_a_clean_start) {
   test_shard shard;
   shard(claim(1, false, 100, will(10s)));
   shard(keep(1, 100));
-  BOOST_TEST(shard(claim(2, true, 100))
-               == (lines{"publish will gone", "ended c 2",
-                         "granted 2 fresh epoch 2"}),
-             each);
+  BOOST_TEST(
+    shard(claim(2, true, 100))
+      == (lines{"publish will gone", "ended c 2", "granted 2 fresh epoch 2"}),
+    each);
   BOOST_TEST(shard.wait(100s).empty());
 }
 
@@ -254,14 +254,12 @@ BOOST_AUTO_TEST_CASE(the_wills_of_several_sessions_come_in_their_order) {
   for (std::uint32_t i = 0; i < 3; ++i) {
     const auto name = std::to_string(i);
     shard(claim_command{name, client(i), true, 100,
-                        will(std::chrono::seconds{30 - 10 * i},
-                             name.c_str())});
+                        will(std::chrono::seconds{30 - 10 * i}, name.c_str())});
     auto record = std::make_shared<session_record>();
     shard(release_command{name, i + 1, record, 100, fate::publish});
   }
   BOOST_TEST(shard.wait(30s)
-               == (lines{"publish will 2", "publish will 1",
-                         "publish will 0"}),
+               == (lines{"publish will 2", "publish will 1", "publish will 0"}),
              each);
 }
 

@@ -57,8 +57,8 @@ inline std::string payload_of(const protocol::message& x) {
 
 /// Few levels of few names, so that filters match often; some are odd.
 inline std::string random_topic(std::minstd_rand& random) {
-  static constexpr std::string_view names[] = {"a", "b", "ab", "", "$x",
-                                               "a\x01", "\xC3\xA4", "c c"};
+  static constexpr std::string_view names[] = {
+    "a", "b", "ab", "", "$x", "a\x01", "\xC3\xA4", "c c"};
   std::string made;
   const auto levels = 1 + random() % 4;
   for (std::size_t i = 0; i < levels; ++i)
@@ -188,4 +188,3 @@ struct test_shard {
 using lines = std::vector<std::string>;
 
 } // namespace troupe::test
-

@@ -1,8 +1,7 @@
 // The tables under a shard, compared with a look at every entry.
 
-#include "tests/cluster/support.hpp"
-
 #include "cluster/memory_log.hpp"
+#include "tests/cluster/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -81,10 +80,9 @@ BOOST_AUTO_TEST_CASE(a_wildcard_read_finds_what_a_scan_of_all_topics_finds) {
           wanted.insert(topic);
       for (const std::size_t limit : {1U, 2U, 3U, 7U, 1'000U}) {
         const auto found = read_all(table, filter, limit);
-        BOOST_TEST((std::multiset<std::string>{found.begin(), found.end()}
-                    == wanted),
-                   "filter " << filter << " pages of " << limit << " seed "
-                             << seed);
+        BOOST_TEST(
+          (std::multiset<std::string>{found.begin(), found.end()} == wanted),
+          "filter " << filter << " pages of " << limit << " seed " << seed);
       }
     }
   }
@@ -121,9 +119,8 @@ BOOST_AUTO_TEST_CASE(a_page_may_begin_behind_a_topic_that_is_gone_meanwhile) {
   const auto after = table.read("a/+", {}, 2, start_time, ignore);
   table.remove("a/2");
   lines rest;
-  table.read("a/+", after, 2, start_time, [&](const auto& row) {
-    rest.emplace_back(row.message->topic());
-  });
+  table.read("a/+", after, 2, start_time,
+             [&](const auto& row) { rest.emplace_back(row.message->topic()); });
   BOOST_TEST(rest == lines{"a/3"}, boost::test_tools::per_element());
 }
 

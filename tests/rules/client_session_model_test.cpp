@@ -99,8 +99,7 @@ private:
     protocol::client_session_options options;
     options.send_quota = static_cast<std::uint16_t>(1 + random_() % 12);
     options.queue_max = random_() % 8;
-    options.awaiting_release_max =
-      static_cast<std::uint16_t>(random_() % 6);
+    options.awaiting_release_max = static_cast<std::uint16_t>(random_() % 6);
     rules_ = client_session{};
     rules_.configure(options);
     model_.quota = options.send_quota;

@@ -14,9 +14,9 @@ const auto each = boost::test_tools::per_element();
 names fill(client_session& session, const names& all) {
   losses lost;
   for (const auto& name : all)
-    session.enqueue(item(name, name.ends_with('0') ? qos::at_most_once
-                                                   : qos::at_least_once),
-                    lost);
+    session.enqueue(
+      item(name, name.ends_with('0') ? qos::at_most_once : qos::at_least_once),
+      lost);
   return lost.all;
 }
 
@@ -72,8 +72,8 @@ BOOST_AUTO_TEST_CASE(large_messages_do_not_grow_the_queue_over_its_bytes) {
     ++entered;
     // One message beyond the bound at most: the one that came last.
     BOOST_TEST(session.queued_bytes()
-               < bytes + item("large", qos::at_least_once, 900)
-                           .message->memory());
+               < bytes
+                   + item("large", qos::at_least_once, 900).message->memory());
     BOOST_TEST(session.queued() + lost.all.size() == entered);
   }
 }

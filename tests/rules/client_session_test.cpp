@@ -244,8 +244,8 @@ BOOST_AUTO_TEST_CASE(a_pubrel_of_before_needs_no_quota) {
 
 BOOST_AUTO_TEST_CASE(identifiers_of_before_may_wrap) {
   auto session = session_with({.send_quota = 10});
-  session.restore(earlier(65'534, "a", in_flight::state::sent,
-                          qos::at_least_once));
+  session.restore(
+    earlier(65'534, "a", in_flight::state::sent, qos::at_least_once));
   session.restore(earlier(2, "b", in_flight::state::sent, qos::at_least_once));
   while (session.take_resend() != nullptr) {
   }

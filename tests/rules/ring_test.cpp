@@ -1,8 +1,7 @@
 // The queue in one block of memory, compared with std::deque.
 
-#include "tests/rules/support.hpp"
-
 #include "protocol/ring.hpp"
+#include "tests/rules/support.hpp"
 
 #include <boost/test/unit_test.hpp>
 
