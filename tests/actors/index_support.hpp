@@ -1,0 +1,48 @@
+#pragma once
+// What takes the place of reactors in tests of what they share.
+
+#include "actors/subscription_index.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <random>
+#include <string>
+
+namespace troupe::test {
+
+/// The seed of a random test: new each time, or the one in TROUPE_TEST_SEED.
+inline std::uint32_t test_seed() {
+  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
+    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
+  return std::random_device{}();
+}
+
+/// A session of which only the address matters.
+inline actors::session* fake_session(std::uintptr_t number) {
+  return reinterpret_cast<actors::session*>((number + 1) * 64);
+}
+
+/// Some levels of few names, with wildcards or not.
+inline std::string random_name(std::minstd_rand& random, bool filter) {
+  static constexpr std::string_view names[] = {"a", "b", "", "$x", "level"};
+  std::string made;
+  const auto levels = 1 + random() % 4;
+  for (std::size_t i = 0; i < levels; ++i) {
+    made.append(i == 0 ? "" : "/");
+    const auto dice = random() % 7;
+    if (filter && dice == 0)
+      return made + '#';
+    made.append(filter && dice < 3 ? "+" : names[random() % std::size(names)]);
+  }
+  return made.empty() ? "/" : made;
+}
+
+/// One turn of a reactor, as far as the reclaimer is concerned.
+template <class F>
+void turn(actors::reclaimer& graveyard, std::size_t reactor, F&& f) {
+  const auto began = graveyard.turn_began();
+  f();
+  graveyard.turn_ended(reactor, began);
+}
+
+} // namespace troupe::test
