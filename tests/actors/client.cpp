@@ -11,6 +11,7 @@ using protocol::byte_buffer;
 using protocol::packet_type;
 
 namespace {
+std::uint64_t arrivals = 0;
 constexpr auto v5 = protocol::protocol_version::mqtt_5_0;
 
 protocol::bytes_view view(std::string_view x) {
@@ -190,7 +191,8 @@ void client::take(const protocol::frame& in) {
        x.retain,
        x.dup,
        x.packet_identifier,
-       {x.subscription_identifiers.begin(), x.subscription_identifiers.end()}});
+       {x.subscription_identifiers.begin(), x.subscription_identifiers.end()},
+       ++arrivals});
     if (acks && x.qos != qos::at_most_once)
       ack(got.back());
     break;

@@ -23,6 +23,7 @@ struct delivered {
   bool dup = false;
   std::uint16_t packet_identifier = 0;
   std::vector<std::uint32_t> identifiers;
+  std::uint64_t arrival = 0; ///< counts over all clients of a program
 };
 
 struct connect_shape {

@@ -67,10 +67,11 @@ manual_node::~manual_node() {
 
 bool manual_node::turn_all() {
   bool worked = false;
-  for (auto& x : parts_->clients)
-    worked |= x->pump();
-  for (auto& x : parts_->homes())
-    worked |= x->turn(parts_->now);
+  for (auto& on : parts_->homes()) {
+    for (auto& x : parts_->clients)
+      worked |= x->pump();
+    worked |= on->turn(parts_->now);
+  }
   return worked;
 }
 

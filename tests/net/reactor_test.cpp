@@ -6,6 +6,7 @@
 
 #include <array>
 #include <future>
+#include <system_error>
 #include <unistd.h>
 
 using namespace troupe::net;
@@ -27,8 +28,8 @@ struct watched_pipe final : socket_handler {
   watched_pipe(reactor& r, std::function<void(watched_pipe&)> f)
     : on(r),
       run(std::move(f)) {
-    BOOST_REQUIRE(::pipe(ends.data()) == 0);
-    BOOST_REQUIRE(on.watch(ends[0], EPOLLIN, *this));
+    if (::pipe(ends.data()) != 0 || !on.watch(ends[0], EPOLLIN, *this))
+      throw std::system_error(errno, std::generic_category());
   }
   watched_pipe(const watched_pipe&) = delete;
   watched_pipe& operator=(const watched_pipe&) = delete;
@@ -44,12 +45,13 @@ struct watched_pipe final : socket_handler {
   void put() { BOOST_REQUIRE(::write(ends[1], "x", 1) == 1); }
   void get() {
     char byte = 0;
-    BOOST_REQUIRE(::read(ends[0], &byte, 1) == 1);
+    got += ::read(ends[0], &byte, 1) == 1 ? 1 : 0; // on any thread
   }
   reactor& on;
   std::function<void(watched_pipe&)> run;
   std::array<int, 2> ends{};
   int calls = 0;
+  int got = 0;
 };
 
 struct flush_counter final : flushable {
