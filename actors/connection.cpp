@@ -294,22 +294,31 @@ void connection::send(const protocol::message& message,
                       protocol::delivery how) {
   if (fd_ < 0)
     return;
-  if (aliases_ && aliases_->outbound_max != 0) {
-    auto& known = aliases_->outbound;
-    if (const auto found = known.find(std::string{message.topic()});
-        found != known.end()) {
-      how.topic_alias = found->second;
-      how.omit_topic = true;
-    } else if (known.size() < aliases_->outbound_max) {
-      how.topic_alias = static_cast<std::uint16_t>(known.size() + 1);
-      known.emplace(message.topic(), how.topic_alias);
-    }
-  }
+  if (aliases_ && aliases_->outbound_max != 0)
+    choose_alias(message, how);
   protocol::encode_message(output_, message, how, version_, at().now());
   ++sent_;
   count(at().numbers().packets_sent);
   count(at().numbers().publish_sent);
   wants_flush();
+}
+
+void connection::choose_alias(const protocol::message& message,
+                              protocol::delivery& how) {
+  auto& known = aliases_->outbound;
+  if (const auto found = known.find(std::string{message.topic()});
+      found != known.end()) {
+    how.topic_alias = found->second;
+    how.omit_topic = true;
+    return;
+  }
+  if (known.size() >= aliases_->outbound_max)
+    return;
+  how.topic_alias = static_cast<std::uint16_t>(known.size() + 1);
+  if (protocol::encoded_message_size(message, how, version_) > packet_limit_)
+    how.topic_alias = 0; // it fits only without
+  else
+    known.emplace(message.topic(), how.topic_alias);
 }
 
 void connection::send_ack(packet_type type, std::uint16_t packet_identifier,

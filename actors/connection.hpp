@@ -144,6 +144,8 @@ private:
   void write(bool may_end = true);
   void wants_flush();
   void hold_buffers();
+  void choose_alias(const protocol::message& message,
+                    protocol::delivery& how);
   void watch_again();
   void pause_reading(bool pause);
   void arm_timer();

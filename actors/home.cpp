@@ -381,7 +381,7 @@ bool home::route_to_group(const message_ptr& message, shared_group& group,
 
 bool home::deliver_to_member(const to_member& what) {
   auto* to = session_of(what.member.who);
-  if (to == nullptr || !to->takes_from_groups(*what.message))
+  if (to == nullptr || !to->takes_from(*what.group))
     return false;
   to->deliver(what.message, {}, what.member.options, what.member.identifier,
               what.group);

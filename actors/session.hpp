@@ -71,7 +71,7 @@ public:
                shared_group* group,
                std::span<const std::uint32_t> more_identifiers = {});
   /// False if a group should give the message to somebody else.
-  bool takes_from_groups(const protocol::message& message) const noexcept;
+  bool takes_from(const shared_group& group) const noexcept;
   void on_publish_acked(const publish_acked& x);
   void on_hold_committed(const hold_committed& x);
   void on_fetched(cluster::fetched_page& page);

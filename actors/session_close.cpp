@@ -132,7 +132,8 @@ std::shared_ptr<cluster::session_record> session::make_record() {
       return;
     const bool kept_by_shard =
       x.position && extras_ && progress_of(x.position.shard) != nullptr
-      && x.qos != qos::at_most_once;
+      && x.qos != qos::at_most_once
+      && x.message->qos() != qos::at_most_once;
     if (kept_by_shard) {
       count(numbers.handed_over);
       return;

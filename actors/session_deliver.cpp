@@ -11,8 +11,13 @@ using protocol::drop_reason;
 using protocol::outbound;
 using protocol::qos;
 
-bool session::takes_from_groups(const protocol::message&) const noexcept {
-  return !rules_.queue_full();
+bool session::takes_from(const shared_group& group) const noexcept {
+  return !rules_.queue_full() && extras_
+         && std::any_of(
+           extras_->groups.begin(), extras_->groups.end(),
+           [&](const group_subscription& x) {
+             return x.group == &group && !x.left; // [MQTT-3.10.4-2]
+           });
 }
 
 void session::deliver(const message_ptr& message, shard_position position,
@@ -35,7 +40,8 @@ void session::deliver(const message_ptr& message, shard_position position,
     for (auto& reading : extras_->readings)
       if (message->retain())
         reading.seen.push_back(position);
-    if (durable_ && x.qos != qos::at_most_once && group == nullptr)
+    if (durable_ && message->qos() != qos::at_most_once
+        && x.qos != qos::at_most_once && group == nullptr)
       if (auto* progress = progress_of(position.shard)) {
         if (!progress->catching_up && rules_.queue_full()) {
           progress->catching_up = true; // its shard keeps what follows
@@ -99,7 +105,6 @@ bool session::expired_or_too_large(const outbound& x, bool& lost) {
     ids.insert(ids.end(), x.more_identifiers->begin(),
                x.more_identifiers->end());
   how.subscription_identifiers = ids;
-  how.topic_alias = 1; // it may get one
   if (protocol::encoded_message_size(*x.message, how, version_)
       <= link_->packet_limit())
     return false;
