@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <optional>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <thread>
 
 namespace troupe::server {
@@ -30,6 +31,15 @@ namespace asio = boost::asio;
 void announce(const std::string& line) {
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
+}
+
+/// A connection takes a file: as many as this process may have.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// Listeners of reactors share their address, so the system would let two
@@ -148,6 +158,7 @@ int fail(const std::exception& why) {
 int serve(const config::loaded& from) {
   const auto& settings = from.values;
   std::signal(SIGPIPE, SIG_IGN);
+  raise_file_limit();
   std::optional<data_directory> files;
   std::optional<log_writer> log;
   try {

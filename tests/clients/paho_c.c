@@ -72,9 +72,8 @@ static MQTTClient open_client(const char* id, int clean, int* present,
   MQTTClient client = NULL;
   MQTTClient_createOptions options = MQTTClient_createOptions_initializer;
   options.MQTTVersion = is_v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
-  check(MQTTClient_createWithOptions(&client, address, id,
-                                     MQTTCLIENT_PERSISTENCE_NONE, NULL,
-                                     &options),
+  check(MQTTClient_createWithOptions(
+          &client, address, id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options),
         "create");
   const int got = connect_client(client, clean, will);
   if (present != NULL)
