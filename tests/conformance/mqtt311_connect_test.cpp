@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(mqtt311_3_1_2_5_queues_qos_1_and_2_for_who_is_away) {
   const auto topic = unique("t");
   auto c = lasting_client(v, id);
   c.subscribe(topic, 2);
-  c.drop();
+  c.disconnect();
   auto sender = connected(v);
   sender.publish({.topic = topic, .payload = "1", .qos = 1});
   sender.publish({.topic = topic, .payload = "2", .qos = 2});

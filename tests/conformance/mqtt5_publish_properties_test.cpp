@@ -36,7 +36,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_5_deletes_what_expired_before_delivery) {
   const auto topic = unique("t");
   auto c = lasting_client(v, id);
   c.subscribe(topic, 1);
-  c.drop();
+  c.disconnect();
   auto sender = connected();
   sender.publish({.topic = topic,
                   .payload = "short",
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_6_forwards_what_is_left_of_the_expiry) {
   auto c = lasting_client(v, id);
   c.subscribe(topic, 1);
   auto here = subscriber(v, topic);
-  c.drop();
+  c.disconnect();
   connected().publish({.topic = topic,
                        .payload = "x",
                        .qos = 1,

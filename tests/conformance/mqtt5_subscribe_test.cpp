@@ -106,6 +106,7 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_8_3_3_sends_nothing_back_with_no_local) {
   connected().publish({.topic = topic, .payload = "other", .qos = 1});
   BOOST_TEST(c.receive_message().payload == "other");
   c.expect_quiet(); // its PUBACK has been read
+  c.ping();         // the acknowledgement has arrived
   c.drop();
   auto again = lasting_client(v, id); // it is the same client
   again.publish({.topic = topic, .payload = "own", .qos = 1});

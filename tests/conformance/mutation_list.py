@@ -146,7 +146,7 @@ MUTATIONS = [
           "send_connack(x.session_present\n"
           "               || (clean_start_ && setup.expiry_interval != 0\n"
           "                   && version_ == protocol_version::mqtt_5_0));")],
-        ["mqtt5 3.1.2-4", "mqtt5 3.1.4-4"]),
+        ["mqtt5 3.1.2-4", "mqtt5 3.1.4-4", "mqtt5 3.2.2-16"]),
     Mutation(
         "mqtt311 3.14.1-1", "DISCONNECT may have any flags",
         [(CONTROL,

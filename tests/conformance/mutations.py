@@ -71,7 +71,8 @@ def build(scratch, targets):
 
 def failing(scratch, tests, jobs):
     """Names of the tests that fail."""
-    results = report.run_all(os.path.join(scratch, "build", "bin"), tests, jobs)
+    results = report.run_all(os.path.join(scratch, "build", "bin"), tests,
+                             jobs, quiet=True)
     return {name for name, result in results.items() if result != "pass"}
 
 

@@ -389,7 +389,7 @@ void sends_connack_before_anything_else(version v) {
   const auto topic = unique("t");
   auto c = lasting_client(v, id);
   c.subscribe(topic, 1);
-  c.drop();
+  c.disconnect();
   auto sender = connected(v);
   for (const auto* payload : {"1", "2", "3"})
     sender.publish({.topic = topic, .payload = payload, .qos = 1});

@@ -210,6 +210,7 @@ void completes_deliveries_after_unsubscribe(version v) {
   const auto second = c.expect_publish();
   c.unsubscribe({topic});
   c.acknowledge(second); // the handshake still runs
+  c.ping();
   c.drop();
   auto again = lasting_client(v, id); // and what began comes again
   const auto repeated = again.receive_message();
