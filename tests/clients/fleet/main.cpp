@@ -32,7 +32,7 @@ constexpr std::size_t device_window = 5;   ///< unacknowledged telemetry
 constexpr std::size_t command_window = 50; ///< unacknowledged commands
 /// Telemetry on the way: the rest waits until the back end has caught up.
 constexpr std::uint64_t most_on_the_way = 4'000;
-constexpr auto patience = 60s; ///< for a phase, on a machine with much to do
+constexpr auto patience = 45s; ///< for a phase, on a machine with much to do
 constexpr auto quiet = 300ms;  ///< in which nothing more may come
 
 /// Telemetry at one receiver: the numbers of each device.
@@ -152,8 +152,8 @@ private:
         send_command(command % device_count);
       poller_.serve(0ms);
       drop_in_handshake();
-      if (clock::now() > until)
-        throw broken("no end of: the load");
+      if (clock::now() > until) // something is lost: the report says what
+        return;
     }
   }
 
