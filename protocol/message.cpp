@@ -1,5 +1,7 @@
 #include "protocol/message.hpp"
 
+#include "protocol/block_cache.hpp"
+
 #include <cstring>
 #include <new>
 
@@ -9,9 +11,13 @@ message_ptr message::make(const message_options& options) {
   std::size_t properties_size = 0;
   for (const auto& run : options.properties)
     properties_size += run.size();
-  auto* memory = ::operator new(sizeof(message) + options.topic.size()
-                                + properties_size + options.payload.size());
+  std::uint8_t size_class = 0;
+  auto* memory = block_cache::acquire(sizeof(message) + options.topic.size()
+                                        + properties_size
+                                        + options.payload.size(),
+                                      size_class);
   auto* made = new (memory) message;
+  made->size_class_ = size_class;
   made->topic_size_ = static_cast<std::uint16_t>(options.topic.size());
   made->properties_size_ = static_cast<std::uint32_t>(properties_size);
   made->payload_size_ = static_cast<std::uint32_t>(options.payload.size());
@@ -35,8 +41,9 @@ message_ptr message::make(const message_options& options) {
 }
 
 void message_ptr::destroy(const message* last) noexcept {
+  const auto size_class = last->size_class_;
   last->~message();
-  ::operator delete(const_cast<message*>(last));
+  block_cache::release(const_cast<message*>(last), size_class);
 }
 
 } // namespace troupe::protocol

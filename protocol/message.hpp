@@ -86,6 +86,7 @@ private:
   protocol::qos qos_ = qos::at_most_once;
   bool retain_ = false;
   bool has_expiry_ = false;
+  std::uint8_t size_class_ = 0; ///< of its block, see `block_cache`
   std::uint32_t expiry_interval_ = 0;
   time_point received_at_{};
   std::uint64_t publisher_ = 0;
