@@ -70,10 +70,10 @@ void refuse_taken_addresses(const config::settings& in) {
 
 /// A running broker: the node, and what speaks about it, on the thread that
 /// runs `control`.
-class broker {
+class running_broker {
 public:
-  broker(const config::settings& settings, log_writer& log,
-         asio::io_context& control)
+  running_broker(const config::settings& settings, log_writer& log,
+                 asio::io_context& control)
     : settings_(settings),
       log_(log),
       control_(control),
@@ -83,8 +83,8 @@ public:
         return boost::json::serialize(answer(request));
       }) {}
 
-  broker(const broker&) = delete;
-  broker& operator=(const broker&) = delete;
+  running_broker(const running_broker&) = delete;
+  running_broker& operator=(const running_broker&) = delete;
 
   /// @throws std::runtime_error naming what cannot be opened.
   void start() {
@@ -170,7 +170,7 @@ int serve(const config::loaded& from) {
   for (const auto& x : from.warnings)
     log->warning("config", config::to_string(x));
   asio::io_context control;
-  broker* running = nullptr; // whenever `control` runs
+  running_broker* running = nullptr; // whenever `control` runs
   shutdown_guard guard(
     settings.node.shutdown_timeout,
     {[&](int signal) {
@@ -183,7 +183,7 @@ int serve(const config::loaded& from) {
        log->flush();
      }});
   try {
-    broker one(settings, *log, control);
+    running_broker one(settings, *log, control);
     running = &one;
     one.start();
     one.run();
