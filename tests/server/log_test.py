@@ -16,6 +16,13 @@ def refused(broker, times=1):
             client.receive()
 
 
+def wait_for(broker, cause):
+    until = time.monotonic() + 10
+    while cause not in broker.log():
+        assert time.monotonic() < until, broker.log()
+        time.sleep(0.01)
+
+
 class LogTest(unittest.TestCase):
     def lines(self, broker, cause):
         return [x for x in broker.log_objects() if x["cause"] == cause]
@@ -25,6 +32,7 @@ class LogTest(unittest.TestCase):
         with Broker("log.format=json", "log.level=debug") as broker:
             with Client(broker.port).connect(odd) as client:
                 name = client.name
+            wait_for(broker, "connection.closed")
             broker.end()
             for x in broker.log_objects():
                 self.assertLessEqual({"time", "level", "cause", "text"},
@@ -37,6 +45,7 @@ class LogTest(unittest.TestCase):
         with Broker("log.level=debug") as broker:
             with Client(broker.port).connect("dev 7") as client:
                 name = client.name
+            wait_for(broker, "connection.closed")
             broker.end()
             self.assertRegex(
                 broker.log(),
