@@ -259,6 +259,12 @@ ctl_answer subscriptions(actors::node& of, const ctl_facts&,
   return subscriptions_of(of, client);
 }
 
+/// Whole numbers as such: programs may read them into integers.
+json::value number_of(double x) {
+  const auto whole = static_cast<std::int64_t>(x);
+  return static_cast<double>(whole) == x ? json::value(whole) : json::value(x);
+}
+
 ctl_answer metrics(actors::node& of, const ctl_facts&,
                    const json::object& with) {
   auto filter = text_in(with, "filter");
@@ -276,7 +282,7 @@ ctl_answer metrics(actors::node& of, const ctl_facts&,
       rows.push_back(json::object{
         {"name", one.labels.empty() ? x.name : x.name + '{' + one.labels + '}'},
         {"type", to_string(x.type)},
-        {"value", one.value},
+        {"value", number_of(one.value)},
         {"help", x.help}});
   }
   return rows;

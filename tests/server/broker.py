@@ -83,6 +83,13 @@ class Broker:
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout)
 
+    def wait_until_empty(self):
+        """Until it knows that all clients are gone."""
+        until = time.monotonic() + PATIENCE
+        while self.ask("clients", "list"):
+            assert time.monotonic() < until, "clients do not go"
+            time.sleep(0.01)
+
     def get(self, target):
         url = f"http://127.0.0.1:{self.http_port}{target}"
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:

@@ -20,6 +20,9 @@ class CtlTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.broker.close()
 
+    def setUp(self):
+        self.broker.wait_until_empty()
+
     def text(self, *words):
         answer = self.broker.ctl(*words)
         self.assertEqual("", answer.stderr)
@@ -131,6 +134,7 @@ class CtlTest(unittest.TestCase):
             self.assertEqual(["troupe_messages_dropped_no_subscribers"],
                              [x["name"] for x in rows])
             self.assertGreaterEqual(rows[0]["value"], 1)
+            self.assertIsInstance(rows[0]["value"], int)
         self.assertIn('troupe_reactor_turns_total{reactor="0"}',
                       self.text("metrics", "--filter", "turns_total"))
 
