@@ -15,9 +15,9 @@ using protocol::protocol_version;
 using protocol::reason_code;
 
 connection::connection(caf::actor_config& config, home& on, int fd,
-                       const listener_options& of)
-  : pinned_actor(config, on), fd_(fd), listener_(of), last_read_(on.now()),
-    connected_at_(on.now()) {}
+                       const listener_options& of, const net::endpoint& peer)
+  : pinned_actor(config, on), fd_(fd), listener_(of), peer_(peer),
+    last_read_(on.now()), connected_at_(on.now()) {}
 
 connection::~connection() {
   if (fd_ >= 0)
@@ -34,7 +34,7 @@ void connection::begin(caf::actor self) {
 }
 
 std::string connection::peer() const {
-  return fd_ >= 0 ? net::endpoint::peer_of(fd_).to_string() : std::string{};
+  return peer_.size() != 0 ? peer_.to_string() : std::string{};
 }
 
 std::optional<connection::info> connection::describe() const {

@@ -3,6 +3,7 @@
 
 #include "actors/authentication.hpp"
 #include "actors/home.hpp"
+#include "net/tcp.hpp"
 #include "protocol/byte_buffer.hpp"
 #include "protocol/codec.hpp"
 
@@ -26,7 +27,7 @@ class connection final : public pinned_actor,
                          private net::timing_wheel::timer {
 public:
   connection(caf::actor_config& config, home& on, int fd,
-             const listener_options& of);
+             const listener_options& of, const net::endpoint& peer = {});
   ~connection() override;
 
   const char* name() const override { return "connection"; }
@@ -164,6 +165,7 @@ private:
   client_ref self_;
   session* session_ = nullptr;
   const listener_options& listener_;
+  net::endpoint peer_; ///< kept: a socket that was reset cannot tell it
   protocol::byte_buffer input_; ///< of an unfinished packet
   protocol::byte_buffer output_;
   std::size_t packet_limit_ = protocol::no_packet_limit;

@@ -385,7 +385,10 @@ void connection::refuse(reason_code why, std::string_view cause) {
       || why == reason_code::bad_user_name_or_password
       || why == reason_code::bad_authentication_method)
     count(numbers.connack_auth_error);
-  at().log({log_level::info, "connect.refused", cause, {}, peer()});
+  at().log({log_level::info, "connect.refused", cause,
+            handshake_ ? std::string_view{handshake_->client_id}
+                       : std::string_view{},
+            peer()});
   end(false, false, cause);
 }
 

@@ -15,6 +15,9 @@ namespace troupe::actors {
 class dispatcher final : public pinned_actor {
 public:
   using pinned_actor::pinned_actor;
+  actor_kind kind() const noexcept override {
+    return actor_kind::dispatcher;
+  }
 
 private:
   void receive(caf::type_erased_tuple& content) override {
@@ -103,8 +106,8 @@ void home::wake_others() {
   // Little to do: this thread does it for who sleeps. Much to do: wake them,
   // so that both work at once. A descriptor means nothing on a thread with
   // another file table, and help does not nest.
-  const bool helps =
-    helper_ == nullptr && !busy() && !dials().own_file_tables;
+  const bool helps = helper_ == nullptr && sent_in_turn_ <= help_at_most
+                     && !dials().own_file_tables;
   waking_.swap(to_wake_);
   for (auto* other : waking_)
     if (helps)
@@ -473,6 +476,7 @@ void home::send_batches() {
   for (std::size_t r = 0; r < outboxes_.size(); ++r)
     if (auto& box = outboxes_[r]) {
       box->credit = static_cast<std::uint32_t>(box->items.size());
+      sent_in_turn_ += box->items.size();
       shared_.credit(index(), r).used.fetch_add(box->credit,
                                                 std::memory_order_acq_rel);
       count(numbers_.batches_sent);
@@ -481,6 +485,7 @@ void home::send_batches() {
     }
   for (const auto shard : shards_to_send_) {
     auto& box = shard_outboxes_[shard];
+    sent_in_turn_ += box->commands.size();
     shared_.shard_credits[index()].used.fetch_add(
       static_cast<std::uint32_t>(box->commands.size()),
       std::memory_order_acq_rel);
@@ -491,12 +496,13 @@ void home::send_batches() {
 
 void home::before_flush() {
   send_batches();
-  if (busy())
+  if (sent_in_turn_ > help_at_most)
     wake_others(); // they work while this one writes
 }
 
 void home::begin_of_turn() {
   helper_ = std::exchange(driven, this);
+  sent_in_turn_ = 0;
   turn_began_ = shared_.graveyard.turn_began();
 }
 

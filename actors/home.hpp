@@ -226,6 +226,10 @@ private:
   /// Homes that got work from here in this turn and may be asleep.
   std::vector<home*> to_wake_;
   std::vector<home*> waking_;
+  /// Items sent to others in this turn. Up to `help_at_most` it is cheaper to
+  /// take the turn of who sleeps than to wake it.
+  std::size_t sent_in_turn_ = 0;
+  static constexpr std::size_t help_at_most = 256;
   home* helper_ = nullptr; ///< whose thread takes this turn, if not its own
   std::uint64_t turn_began_ = 0;
   bool stalled_ = false;

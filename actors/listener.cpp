@@ -80,8 +80,8 @@ void listener::on_ready(std::uint32_t) {
     }
     if (options_.nodelay)
       net::set_no_delay(fresh.fd);
-    auto made =
-      spawn_pinned<connection>(at().shared().system, at(), fresh.fd, options_);
+    auto made = spawn_pinned<connection>(at().shared().system, at(), fresh.fd,
+                                         options_, fresh.peer);
     made.self->begin(std::move(made.handle));
   }
 }

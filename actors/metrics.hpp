@@ -139,11 +139,30 @@ namespace troupe::actors {
   X(shard_unlogged, "shard.commands.unlogged",                                 \
     "Commands applied without the log")
 
+/// Pinned actors whose mailboxes carry work, for their own figures.
+enum class actor_kind : std::uint8_t {
+  other, ///< connections, sessions and listeners: called directly, little mail
+  dispatcher,
+  topic_shard,
+};
+inline constexpr std::array<std::string_view, 3> actor_kind_names{
+  "other", "dispatcher", "topic_shard"};
+
+/// What the actors of one kind did on one reactor.
+struct kind_metrics {
+  std::atomic<std::uint64_t> runs{0};        ///< times one had mail
+  std::atomic<std::uint64_t> mails{0};       ///< messages in all
+  std::atomic<std::uint64_t> deepest{0};     ///< most found in one mailbox
+  std::atomic<std::uint64_t> nanoseconds{0}; ///< spent on them
+};
+
 /// The counters of one reactor: written by its thread, read by any.
 struct metrics {
 #define TROUPE_DECLARE(name, dotted, help) std::atomic<std::uint64_t> name{0};
   TROUPE_COUNTERS(TROUPE_DECLARE)
 #undef TROUPE_DECLARE
+
+  std::array<kind_metrics, actor_kind_names.size()> kinds;
 
   std::atomic<std::int64_t> connections{0}; ///< gauges
   std::atomic<std::int64_t> sessions{0};

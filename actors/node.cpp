@@ -48,6 +48,8 @@ node::node(node_options options, log_sink log)
 
 node::~node() {
   stop();
+  if (!started_once_)
+    end_without_threads();
   shared_->shards.clear();
   for (auto& x : shared_->homes)
     x->dispatcher_handle = {};
@@ -71,8 +73,19 @@ void node::on_all(F&& f) {
     x.get_future().wait();
 }
 
+void node::end_without_threads() {
+  for (auto& x : shared_->shards)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  for (auto& x : shared_->homes)
+    caf::anon_send_exit(x->dispatcher_handle, caf::exit_reason::user_shutdown);
+  for (auto& x : shared_->homes) {
+    x->adopt_this_thread();
+    x->turn(std::chrono::steady_clock::now());
+  }
+}
+
 void node::start() {
-  running_ = true;
+  running_ = started_once_ = true;
   for (auto& x : shared_->homes)
     x->start();
   for (const auto& x : shared_->options.listeners)
@@ -188,6 +201,10 @@ node::numbers node::count_all() {
     r.batch_items = x.batch_items_sent.load();
     r.credit_stalls = x.credit_stalls.load();
     r.connections = x.connections.load();
+    r.helped = c.helped.load();
+    for (std::size_t k = 0; k < r.kinds.size(); ++k)
+      r.kinds[k] = {x.kinds[k].runs.load(), x.kinds[k].mails.load(),
+                    x.kinds[k].deepest.load(), x.kinds[k].nanoseconds.load()};
     for (std::size_t to = 0; to < shared_->homes.size(); ++to)
       r.credit_used += shared_->credit(on.index(), to).used.load();
   });

@@ -69,6 +69,14 @@ public:
       std::uint64_t credit_stalls = 0;
       std::int64_t connections = 0;
       std::uint32_t credit_used = 0;
+      std::uint64_t helped = 0;
+      struct of_kind {
+        std::uint64_t runs = 0;
+        std::uint64_t mails = 0;
+        std::uint64_t deepest = 0;
+        std::uint64_t nanoseconds = 0;
+      };
+      std::array<of_kind, actor_kind_names.size()> kinds{};
     };
     std::vector<of_reactor> reactors;
   };
@@ -94,6 +102,8 @@ private:
   template <class F>
   void on_all(F&& f);
   void open(const listener_options& of);
+  /// Ends the actors of a node that never ran.
+  void end_without_threads();
 
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
@@ -103,6 +113,7 @@ private:
   caf::actor supervisor_;
   std::chrono::steady_clock::time_point started_;
   bool running_ = false;
+  bool started_once_ = false;
 };
 
 } // namespace troupe::actors

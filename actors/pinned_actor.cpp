@@ -67,6 +67,9 @@ caf::resumable::resume_result pinned_actor::resume(caf::execution_unit* unit,
     ++taken;
   }
   count(home_.numbers().mails, taken);
+  auto& figures =
+    home_.numbers().kinds[static_cast<std::size_t>(kind())];
+  const auto began = std::chrono::steady_clock::now();
   while (oldest != nullptr) {
     auto* following = static_cast<caf::mailbox_element*>(oldest->next);
     caf::mailbox_element_ptr mail{oldest};
@@ -85,10 +88,22 @@ caf::resumable::resume_result pinned_actor::resume(caf::execution_unit* unit,
       quit(caf::exit_reason::unhandled_exception);
     }
   }
+  count(figures.runs);
+  count(figures.mails, taken);
+  count(figures.nanoseconds,
+        static_cast<std::uint64_t>(
+          std::chrono::nanoseconds(std::chrono::steady_clock::now() - began)
+            .count()));
+  if (taken > figures.deepest.load(std::memory_order_relaxed))
+    figures.deepest.store(taken, std::memory_order_relaxed);
   caf::mailbox_element* none = nullptr;
   if (mail_.compare_exchange_strong(none, idle(), std::memory_order_acq_rel))
     return awaiting_message;
   return resume_later;
+}
+
+actor_kind pinned_actor::kind() const noexcept {
+  return actor_kind::other;
 }
 
 void pinned_actor::quit(caf::error reason) {

@@ -10,11 +10,13 @@
 #include <caf/resumable.hpp>
 
 #include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace troupe::actors {
 
 class home;
+enum class actor_kind : std::uint8_t;
 
 /// A small CAF actor for what exists once per client. It has a handle, can be
 /// linked and monitored and takes any CAF message; instead of behaviours,
@@ -47,6 +49,8 @@ public:
 protected:
   /// One message, on the home's thread. An exception ends this actor only.
   virtual void receive(caf::type_erased_tuple& content) = 0;
+  /// Under which kind its mail is counted.
+  virtual actor_kind kind() const noexcept;
   /// Called once when the actor ends, whatever the cause.
   virtual void on_end() {}
 

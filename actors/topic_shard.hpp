@@ -19,6 +19,9 @@ class topic_shard final : public pinned_actor,
 public:
   topic_shard(caf::actor_config& config, home& on, std::uint16_t shard);
   const char* name() const override { return "topic_shard"; }
+  actor_kind kind() const noexcept override {
+    return actor_kind::topic_shard;
+  }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
 
 private:

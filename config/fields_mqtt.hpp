@@ -151,7 +151,8 @@ inline constexpr auto fields<mqtt> = std::tuple{
         "Dropping is as for max_mqueue_len."},
   field{&mqtt::mqueue_store_qos0, "mqueue_store_qos0", reload::hot,
         "Whether messages of QoS 0 wait for a connected client that is "
-        "slow. If not, they are dropped."},
+        "slow. If not, they are dropped. For a client that is away they are "
+        "never kept, unless retained."},
   field{&mqtt::max_subscriptions,
         "max_subscriptions",
         {1, 1'000'000'000, "subscriptions"},

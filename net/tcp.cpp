@@ -13,13 +13,6 @@ namespace troupe::net {
 
 namespace {
 
-const sockaddr_in& as_v4(const sockaddr_storage& storage) {
-  return reinterpret_cast<const sockaddr_in&>(storage);
-}
-const sockaddr_in6& as_v6(const sockaddr_storage& storage) {
-  return reinterpret_cast<const sockaddr_in6&>(storage);
-}
-
 std::error_code last_error() {
   return {errno, std::generic_category()};
 }
@@ -39,7 +32,7 @@ std::optional<endpoint> endpoint::parse(std::string_view text) {
     return std::nullopt;
   endpoint made;
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(made.storage_);
+    auto& v6 = made.storage_.v6;
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     made.size_ = sizeof v6;
@@ -48,7 +41,7 @@ std::optional<endpoint> endpoint::parse(std::string_view text) {
       return std::nullopt;
     return made;
   }
-  auto& v4 = reinterpret_cast<sockaddr_in&>(made.storage_);
+  auto& v4 = made.storage_.v4;
   v4.sin_family = AF_INET;
   v4.sin_port = htons(port);
   made.size_ = sizeof v4;
@@ -61,7 +54,7 @@ std::optional<endpoint> endpoint::parse(std::string_view text) {
 endpoint endpoint::peer_of(int fd) {
   endpoint made;
   made.size_ = sizeof made.storage_;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&made.storage_),
+  if (::getpeername(fd, &made.storage_.any,
                     &made.size_)
       != 0)
     return {};
@@ -71,7 +64,7 @@ endpoint endpoint::peer_of(int fd) {
 endpoint endpoint::local_of(int fd) {
   endpoint made;
   made.size_ = sizeof made.storage_;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&made.storage_),
+  if (::getsockname(fd, &made.storage_.any,
                     &made.size_)
       != 0)
     return {};
@@ -80,36 +73,36 @@ endpoint endpoint::local_of(int fd) {
 
 std::string endpoint::address() const {
   char text[INET6_ADDRSTRLEN] = "";
-  if (storage_.ss_family == AF_INET6)
-    ::inet_ntop(AF_INET6, &as_v6(storage_).sin6_addr, text, sizeof text);
-  else if (storage_.ss_family == AF_INET)
-    ::inet_ntop(AF_INET, &as_v4(storage_).sin_addr, text, sizeof text);
+  if (storage_.any.sa_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &storage_.v6.sin6_addr, text, sizeof text);
+  else if (storage_.any.sa_family == AF_INET)
+    ::inet_ntop(AF_INET, &storage_.v4.sin_addr, text, sizeof text);
   return text;
 }
 
 std::string endpoint::to_string() const {
   const auto host = address();
   const auto port_text = std::to_string(port());
-  return storage_.ss_family == AF_INET6 ? '[' + host + "]:" + port_text
+  return storage_.any.sa_family == AF_INET6 ? '[' + host + "]:" + port_text
                                         : host + ':' + port_text;
 }
 
 std::uint16_t endpoint::port() const noexcept {
-  return ntohs(storage_.ss_family == AF_INET6 ? as_v6(storage_).sin6_port
-                                              : as_v4(storage_).sin_port);
+  return ntohs(storage_.any.sa_family == AF_INET6 ? storage_.v6.sin6_port
+                                              : storage_.v4.sin_port);
 }
 
 void endpoint::set_port(std::uint16_t port) noexcept {
-  if (storage_.ss_family == AF_INET6)
-    reinterpret_cast<sockaddr_in6&>(storage_).sin6_port = htons(port);
+  if (storage_.any.sa_family == AF_INET6)
+    storage_.v6.sin6_port = htons(port);
   else
-    reinterpret_cast<sockaddr_in&>(storage_).sin_port = htons(port);
+    storage_.v4.sin_port = htons(port);
 }
 
 bool endpoint::is_loopback() const noexcept {
-  if (storage_.ss_family == AF_INET6)
-    return IN6_IS_ADDR_LOOPBACK(&as_v6(storage_).sin6_addr);
-  return (ntohl(as_v4(storage_).sin_addr.s_addr) >> 24) == 127;
+  if (storage_.any.sa_family == AF_INET6)
+    return IN6_IS_ADDR_LOOPBACK(&storage_.v6.sin6_addr);
+  return (ntohl(storage_.v4.sin_addr.s_addr) >> 24) == 127;
 }
 
 std::error_code listen(const endpoint& at, int backlog, int& fd) {
@@ -135,7 +128,7 @@ accepted accept(int listener) {
   accepted made;
   made.peer.size_ = sizeof made.peer.storage_;
   made.fd = ::accept4(listener,
-                      reinterpret_cast<sockaddr*>(&made.peer.storage_),
+                      &made.peer.storage_.any,
                       &made.peer.size_, SOCK_NONBLOCK | SOCK_CLOEXEC);
   return made;
 }

@@ -7,11 +7,12 @@
 #include <string_view>
 #include <system_error>
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace troupe::net {
 
-/// An IPv4 or IPv6 address with its port.
+/// An IPv4 or IPv6 address with its port, in 32 bytes.
 class endpoint {
 public:
   endpoint() = default;
@@ -29,14 +30,16 @@ public:
   void set_port(std::uint16_t port) noexcept;
   bool is_loopback() const noexcept;
 
-  const sockaddr* data() const noexcept {
-    return reinterpret_cast<const sockaddr*>(&storage_);
-  }
+  const sockaddr* data() const noexcept { return &storage_.any; }
   socklen_t size() const noexcept { return size_; }
 
 private:
   friend struct accepted accept(int listener);
-  sockaddr_storage storage_{};
+  union {
+    sockaddr any;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  } storage_{.v6 = {}};
   socklen_t size_ = 0;
 };
 

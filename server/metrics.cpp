@@ -11,6 +11,7 @@ namespace {
 
 using numbers = actors::node::numbers;
 using of_reactor = numbers::of_reactor;
+using of_kind = of_reactor::of_kind;
 
 class table {
 public:
@@ -46,6 +47,23 @@ public:
            out.push_back(
              {fmt::format("reactor=\"{}\"", i),
               static_cast<double>(of.node.reactors[i].*member) / divide_by});
+       }});
+  }
+
+  /// Of each kind of actor on each reactor.
+  void of_kinds(std::string_view name, metric_type type,
+                std::uint64_t of_kind::*member, std::string_view help,
+                double divide_by = 1) {
+    rows.push_back(
+      {"troupe_actor_" + std::string{name}, type, std::string{help},
+       "reactor, kind", [=](const observation& of, std::vector<sample>& out) {
+         for (std::size_t i = 0; i < of.node.reactors.size(); ++i)
+           for (std::size_t k = 0; k < actors::actor_kind_names.size(); ++k)
+             out.push_back(
+               {fmt::format("reactor=\"{}\",kind=\"{}\"", i,
+                            actors::actor_kind_names[k]),
+                static_cast<double>(of.node.reactors[i].kinds[k].*member)
+                  / divide_by});
        }});
   }
 };
@@ -106,6 +124,16 @@ void add_reactors(table& to) {
                  "Clients connected to it now");
   to.of_reactors("credit_used", gauge, &of_reactor::credit_used,
                  "Items on the way to other reactors");
+  to.of_reactors("helped_total", counter, &of_reactor::helped,
+                 "Turns that another reactor's thread took while it slept");
+  to.of_kinds("runs_total", counter, &of_kind::runs,
+              "Times that an actor of the kind had mail");
+  to.of_kinds("mails_total", counter, &of_kind::mails,
+              "Messages that it found, in all");
+  to.of_kinds("mailbox_deepest", gauge, &of_kind::deepest,
+              "Most messages found in one mailbox since the start");
+  to.of_kinds("run_seconds_total", counter, &of_kind::nanoseconds,
+              "Time spent on them", 1e9);
 }
 
 void add_process(table& to) {

@@ -12,7 +12,6 @@ CONNECT = "protocol/decode_connect.cpp"
 PUBLISH = "protocol/decode_publish.cpp"
 CONTROL = "protocol/decode_control.cpp"
 ENCODE = "protocol/encode_server.cpp"
-TOPIC = "protocol/topic.cpp"
 CONNECTION = "actors/connection.cpp"
 HANDSHAKE = "actors/connection_connect.cpp"
 SUBSCRIBE = "actors/session_subscribe.cpp"
@@ -41,14 +40,12 @@ MUTATIONS = [
           "      claim();\n      return true;\n    }\n"
           "    if (how == methods.end()) {")]),
     Mutation(
-        "mqtt5 1.5.4-1", "surrogates pass as UTF-8",
-        [("protocol/utf8.cpp", "first == 0xED ? 0x9F : 0xBF",
-          "first == 0xED ? 0xBF : 0xBF")],
-        ["mqtt5 1.5.7-1", "mqtt5 3.1.3-4", "mqtt5 3.1.3-11", "mqtt5 3.1.3-12",
-         "mqtt5 3.3.2-13", "mqtt5 3.3.2-19", "mqtt5 3.8.3-1", "mqtt5 3.10.3-1",
-         "mqtt311 1.5.3-1", "mqtt311 3.1.3-4", "mqtt311 3.1.3-10",
-         "mqtt311 3.1.3-11", "mqtt311 3.8.3-1", "mqtt311 3.10.3-1",
-         "mqtt31 Strings"]),
+        "mqtt5 1.5.4-1", "surrogates pass in topic names",
+        [(PUBLISH, "if (kind != text_kind::plain) [[unlikely]]",
+          "if (kind != text_kind::plain\n"
+          "      && !(version == protocol_version::mqtt_5_0\n"
+          "           && out.topic.find('\\xED')\n"
+          "                != std::string_view::npos))")]),
     Mutation(
         "mqtt31 CONNACK byte 1", "MQTT 3.1 gets Session Present, too",
         [(ENCODE, "version == protocol_version::mqtt_3_1 ? 0 : flags",
@@ -75,23 +72,25 @@ MUTATIONS = [
           "          && !(out.version == protocol_version::mqtt_3_1_1\n"
           "               && flags.user_name() && !flags.password())))\n")]),
     Mutation(
-        "mqtt311 3.1.2-8", "a client closed for an error loses its will",
-        [(CONNECTION, "  if (phase_ == phase::live)\n    close(why, cause);",
-          "  if (phase_ == phase::live\n"
-          "      && version_ == protocol_version::mqtt_3_1_1)\n"
-          "    end(true, false, cause);\n"
-          "  else if (phase_ == phase::live)\n    close(why, cause);")],
-        ["mqtt311 3.14.1-1"]),
+        "mqtt311 3.1.2-8", "a client closed for a bad PINGREQ loses its will",
+        [(CONNECTION, "        return fail(ok.error(), \"malformed PINGREQ\");",
+          "{\n        if (version_ == protocol_version::mqtt_3_1_1)\n"
+          "          end(true, false, \"malformed PINGREQ\");\n"
+          "        return fail(ok.error(), \"malformed PINGREQ\");\n      }")]),
     Mutation(
         "mqtt311 3.1.2-17", "wills are never retained",
         [(HANDSHAKE, "made.retain = in.will->retain;",
           "made.retain = in.will->retain\n"
           "                  && version_ != protocol_version::mqtt_3_1_1;")]),
     Mutation(
-        "mqtt5 4.7.1-1", "a level may begin with #",
-        [(TOPIC, "if (!last && (filter[i] == '#' || filter[i + 1] != '/'))",
-          "if (!last && (filter[i] == '#') == (filter[i + 1] == '/'))")],
-        ["mqtt311 4.7.1-2"]),
+        "mqtt5 4.7.1-1", "what begins with # is granted as it is",
+        [(SUBSCRIBE, "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level",
+          "  if (!parsed && in.filter.starts_with('#')\n"
+          "      && version_ == protocol_version::mqtt_5_0)\n"
+          "    return static_cast<reason_code>(in.options.maximum_qos);\n"
+          "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level")]),
     Mutation(
         "mqtt5 3.2.2-9", "Maximum QoS 1 is not announced",
         [(HANDSHAKE, "if (rules.max_qos_allowed < 2)",
@@ -169,10 +168,14 @@ MUTATIONS = [
           "  optional_properties{kept.reason_string, true}\n"
           "    .put_of(to, packet);\n  put(to, id::wildcard")]),
     Mutation(
-        "mqtt311 1.5.3-2", "U+0000 passes as UTF-8",
-        [("protocol/utf8.cpp", "return first != 0 ? 1 : 0;", "return 1;")],
-        ["mqtt5 1.5.4-2", "mqtt5 1.5.7-1", "mqtt5 4.7.3-2",
-         "mqtt311 4.7.3-2"]),
+        "mqtt311 1.5.3-2", "a client identifier may hold U+0000",
+        [(CONNECT, "  out.client_id = body.text();\n",
+          "  out.client_id = body.unchecked_text();\n"
+          "  if (!is_valid_utf8(out.client_id)\n"
+          "      && !(out.version == protocol_version::mqtt_3_1_1\n"
+          "           && out.client_id.find('\\0')\n"
+          "                != std::string_view::npos))\n"
+          "    return reason_code::malformed_packet;\n")]),
     Mutation(
         "mqtt5 3.4.2-1", "PUBACK may have any code",
         [(CONTROL, "if (!is_listed_for_ack(out.type, out.reason))",
@@ -186,10 +189,11 @@ MUTATIONS = [
          (SUBSCRIBE, "if (no_local_shared)", "if (no_local_shared && false)")]),
     Mutation(
         "mqtt5 4.3.3-12", "an identifier alone is not free after PUBCOMP",
-        [("protocol/client_session.cpp", "  awaiting_release_.erase(at);\n",
-          "  if (awaiting_release_.size() > 1)\n"
-          "    awaiting_release_.erase(at);\n")],
-        ["mqtt311 4.3.3-2", "mqtt5 4.3.3-9"]),
+        [(SESSION_PUBLISH, "      const bool known = rules_.on_pubrel(id);\n",
+          "      const bool known = rules_.on_pubrel(id);\n"
+          "      if (known && version_ == protocol_version::mqtt_5_0\n"
+          "          && rules_.awaiting_release().empty())\n"
+          "        rules_.on_publish_qos2(id);\n")]),
     Mutation(
         "mqtt31 Protocol name", "the case of the name does not matter",
         [(CONNECT, "name == \"MQIsdp\" ?",
@@ -224,12 +228,16 @@ MUTATIONS = [
           "               || out.version == protocol_version::mqtt_3_1_1)))")]),
     Mutation(
         "mqtt311 3.1.2-1", "the name may be longer",
-        [(CONNECT, "name == \"MQTT\"     ?", "name.starts_with(\"MQTT\") ?")],
-        ["mqtt5 3.1.2-1"]),
+        [(CONNECT, "                     : name == \"MQIsdp\"",
+          "                     : name.starts_with(\"MQTT\")\n"
+          "                       ? plain_level == 4\n"
+          "                     : name == \"MQIsdp\"")]),
     Mutation(
-        "mqtt31 DUP in headers", "DUP is refused but in PUBLISH",
-        [("protocol/wire_reader.hpp", "? 0x06", "? 0x0E")],
-        ["mqtt31 Resending"]),
+        "mqtt31 DUP in headers", "DUP is refused in UNSUBSCRIBE",
+        [("protocol/wire_reader.hpp",
+          ": wanted != 0                         ?",
+          ": type == packet_type::unsubscribe ? 0x0E\n"
+          ": wanted != 0                         ?")]),
     Mutation(
         "mqtt311 4.3.2-2", "a repeated identifier with DUP is no new message",
         [(SESSION_PUBLISH, "  auto topic = in.topic;\n",
@@ -296,9 +304,11 @@ MUTATIONS = [
           "how.dup = version_ != protocol::protocol_version::mqtt_3_1_1;")]),
     Mutation(
         "mqtt5 3.3.1-6", "an empty message does not clear the retained one",
-        [("cluster/retained_table.cpp", "return remove(message->topic());",
-          "return false;")],
-        ["mqtt311 3.3.1-10", "mqtt31 Retained, empty payload"]),
+        [(SESSION_PUBLISH, "const bool retains = in.retain &&",
+          "const bool retains = in.retain\n"
+          "                       && !(in.payload.empty()\n"
+          "                            && version_\n"
+          "                                == protocol_version::mqtt_5_0) &&")]),
     Mutation(
         "mqtt5 4.3.3-4", "PUBREC with a code above 0 is taken as refusal",
         [(SESSION_PUBLISH, "rules_.on_pubrec(id, is_failure(in.reason))",
@@ -361,20 +371,28 @@ MUTATIONS = [
           "    wants_flush();\n    return;\n  }\n")],
         ["mqtt5 3.1.3-8"]),
     Mutation(
-        "mqtt311 4.7.1-3", "a level may begin with +",
-        [(TOPIC, "if (!last && (filter[i] == '#' || filter[i + 1] != '/'))",
-          "if (!last && filter[i] == '#')")],
-        ["mqtt5 4.7.1-2"]),
+        "mqtt311 4.7.1-3", "what begins with + is granted as it is",
+        [(SUBSCRIBE, "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level",
+          "  if (!parsed && in.filter.starts_with('+')\n"
+          "      && version_ == protocol_version::mqtt_3_1_1)\n"
+          "    return static_cast<reason_code>(in.options.maximum_qos);\n"
+          "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level")]),
     Mutation(
-        "mqtt5 3.3.2-12", "the highest alias is refused",
+        "mqtt5 3.3.2-12", "the highest alias of all is refused",
         [(CONNECTION, "packet.topic_alias > at().mqtt().max_topic_alias",
-          "packet.topic_alias >= at().mqtt().max_topic_alias")],
-        ["mqtt5 3.2.2-17"]),
+          "packet.topic_alias > at().mqtt().max_topic_alias\n"
+          "        || packet.topic_alias == 65'535")]),
     Mutation(
-        "mqtt311 4.7.1-2", "# may end a level",
-        [(TOPIC, "if (i != 0 && filter[i - 1] != '/')",
-          "if (i != 0 && filter[i] != '#' && filter[i - 1] != '/')")],
-        ["mqtt5 4.7.1-1", "mqtt5 4.8.2-2"]),
+        "mqtt311 4.7.1-2", "what begins with # is granted as it is",
+        [(SUBSCRIBE, "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level",
+          "  if (!parsed && in.filter.starts_with('#')\n"
+          "      && version_ == protocol_version::mqtt_3_1_1)\n"
+          "    return static_cast<reason_code>(in.options.maximum_qos);\n"
+          "  if (!parsed)\n    return parsed.error();\n"
+          "  const auto& what = parsed.value();\n  if (protocol::level")]),
 ]
 
 # Rows that no such change breaks alone, and why.

@@ -8,8 +8,8 @@ programs of the conformance tests are run. Exactly the row's own tests should
 fail, or with them those of rows that state the same duty, which are listed.
 
 mutations.py --draw                  the rows drawn, and which have a mutation
-mutations.py --run SCRATCH [ROW…]    all of them, or those of some rows, and
-                                     writes mutations.md
+mutations.py --run SCRATCH [ROW…]    all of them, or those of some rows; what
+                                     fails goes to mutations.md
 """
 
 import argparse
@@ -120,7 +120,18 @@ def try_one(mutation, scratch, tests, by_name, by_row, jobs, known):
         restore(before)
 
 
+def committed_lines():
+    """The lines of the page by row."""
+    if not os.path.exists(PAGE):
+        return {}
+    lines = read(PAGE).decode().splitlines()
+    return {line.split(" | ")[0][2:]: line for line in lines
+            if line.startswith("| mqtt")}
+
+
 def page(outcomes, drawn):
+    lines = committed_lines()
+    tried = {one.mutation.row: one for one in outcomes}
     yield "# Mutations"
     yield ""
     yield (f"Of the statements {DRAWN} were drawn (seed {SEED}). Each change"
@@ -131,13 +142,16 @@ def page(outcomes, drawn):
     yield ""
     yield "| statement | what is broken | in | tests that fail |"
     yield "|---|---|---|---|"
-    for one in outcomes:
+    for mutation in MUTATIONS:
+        one = tried.get(mutation.row)
+        if one is None:
+            yield lines.get(mutation.row, f"| {mutation.row} | | | not tried |")
+            continue
         names = sorted(one.own) + sorted(one.listed) + sorted(one.others)
         shown = "<br>".join(f"`{name}`" for name in names) or one.note
         files = ", ".join(sorted({f"`{name}`" for name, _, _
-                                  in one.mutation.edits}))
-        yield (f"| {one.mutation.row} | {one.mutation.what} "
-               f"| {files} | {shown} |")
+                                  in mutation.edits}))
+        yield f"| {mutation.row} | {mutation.what} | {files} | {shown} |"
     yield ""
     yield "Drawn, and not broken by a change of a line:"
     yield ""
@@ -191,9 +205,9 @@ def main():
         verdict = one.note or ("exact" if not one.others else "more")
         print(f"{mutation.row}: {verdict} {' '.join(sorted(one.others))}",
               flush=True)
-    if not options.rows:
-        with open(PAGE, "w", encoding="utf-8") as out:
-            out.write("\n".join(page(outcomes, drawn)) + "\n")
+    text = "\n".join(page(outcomes, drawn)) + "\n"
+    with open(PAGE, "w", encoding="utf-8") as out:
+        out.write(text)
     return 1 if any(one.note or one.others for one in outcomes) else 0
 
 

@@ -10,7 +10,7 @@ import unittest
 
 from broker import Broker, Client
 
-LINE = re.compile(r'[a-z_][a-z0-9_]*(\{[a-z]+="[^"]*"\})? '
+LINE = re.compile(r'[a-z_][a-z0-9_]*(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? '
                   r'-?[0-9.]+(e[+-]?[0-9]+)?')
 
 
