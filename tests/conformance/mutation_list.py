@@ -308,7 +308,7 @@ MUTATIONS = [
           "const bool retains = in.retain\n"
           "                       && !(in.payload.empty()\n"
           "                            && version_\n"
-          "                                == protocol_version::mqtt_5_0) &&")]),
+          "                              == protocol_version::mqtt_5_0) &&")]),
     Mutation(
         "mqtt5 4.3.3-4", "PUBREC with a code above 0 is taken as refusal",
         [(SESSION_PUBLISH, "rules_.on_pubrec(id, is_failure(in.reason))",

@@ -138,7 +138,10 @@ def page(outcomes, drawn):
            " below breaks one of")
     yield ("them in a copy of the broker, and these tests of all then fail."
            " Made by")
-    yield "`tests/conformance/mutations.py --run`."
+    alone = sum(1 for mutation in MUTATIONS if not mutation.also)
+    yield ("`tests/conformance/mutations.py --run`. With"
+           f" {alone} of the {len(MUTATIONS)} changes it is that")
+    yield "statement's test alone, with the others those of the same duty, too."
     yield ""
     yield "| statement | what is broken | in | tests that fail |"
     yield "|---|---|---|---|"
