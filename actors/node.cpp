@@ -74,14 +74,23 @@ void node::on_all(F&& f) {
 }
 
 void node::end_without_threads() {
+  for (auto& x : shared_->homes) {
+    x->adopt_this_thread();
+    std::vector<connection*> left; // e.g. with a claim that nobody answers
+    x->for_each_connection([&](connection& c) { left.push_back(&c); });
+    for (auto* c : left)
+      c->quit(caf::exit_reason::user_shutdown);
+  }
   for (auto& x : shared_->shards)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   for (auto& x : shared_->homes)
     caf::anon_send_exit(x->dispatcher_handle, caf::exit_reason::user_shutdown);
-  for (auto& x : shared_->homes) {
-    x->adopt_this_thread();
-    x->turn(std::chrono::steady_clock::now());
-  }
+  // Mail may lead to mail on another home, so more than one round.
+  for (int round = 0; round < 4; ++round)
+    for (auto& x : shared_->homes) {
+      x->adopt_this_thread();
+      x->turn(std::chrono::steady_clock::now());
+    }
 }
 
 void node::start() {
@@ -139,6 +148,9 @@ void node::stop() {
   for (auto& x : listeners_)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   listeners_.clear();
+  // Whom a listener takes before it hears of its end is told like the others.
+  for (int i = 0; i < 2; ++i)
+    on_all([](home&) {});
   on_all([](home& on) {
     std::vector<connection*> all;
     on.for_each_connection([&](connection& x) { all.push_back(&x); });
@@ -159,6 +171,8 @@ void node::stop() {
     on_all([](home&) {});
   for (auto& x : shared_->homes)
     x->stop_and_join();
+  // A reactor may have ended with an actor's last mail unread.
+  end_without_threads();
   shared_->graveyard.drain();
 }
 

@@ -102,7 +102,7 @@ private:
   template <class F>
   void on_all(F&& f);
   void open(const listener_options& of);
-  /// Ends the actors of a node that never ran.
+  /// Ends the actors that are left, on the caller's thread: no reactor runs.
   void end_without_threads();
 
   caf::actor_system_config config_;

@@ -109,6 +109,7 @@ actor_kind pinned_actor::kind() const noexcept {
 void pinned_actor::quit(caf::error reason) {
   if (std::exchange(ended_, true))
     return;
+  const caf::strong_actor_ptr keep{ctrl()}; // `on_end` may let its handle go
   on_end();
   cleanup(std::move(reason), &home_);
   unregister_from_system();
