@@ -17,7 +17,8 @@ public:
   struct step {
     enum class outcome : std::uint8_t { challenge, success, failure };
     outcome what = outcome::failure;
-    std::vector<std::uint8_t> data; ///< Authentication Data to send, may be empty
+    std::vector<std::uint8_t>
+      data; ///< Authentication Data to send, may be empty
     protocol::reason_code reason = protocol::reason_code::not_authorized;
   };
   virtual ~authentication_exchange() = default;

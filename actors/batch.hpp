@@ -32,8 +32,7 @@ struct eviction {
 };
 /// The operator wants the client gone.
 struct kick {
-  protocol::reason_code reason =
-    protocol::reason_code::administrative_action;
+  protocol::reason_code reason = protocol::reason_code::administrative_action;
 };
 
 using client_event =

@@ -16,8 +16,12 @@ using protocol::reason_code;
 
 connection::connection(caf::actor_config& config, home& on, int fd,
                        const listener_options& of, const net::endpoint& peer)
-  : pinned_actor(config, on), fd_(fd), listener_(of), peer_(peer),
-    last_read_(on.now()), connected_at_(on.now()) {}
+  : pinned_actor(config, on),
+    fd_(fd),
+    listener_(of),
+    peer_(peer),
+    last_read_(on.now()),
+    connected_at_(on.now()) {}
 
 connection::~connection() {
   if (fd_ >= 0)
@@ -139,8 +143,8 @@ void connection::take(protocol::bytes_view fresh) {
 std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
   std::size_t used = 0;
   while (used < in.size()) {
-    const auto frame = protocol::next_frame(in.subspan(used),
-                                            at().mqtt().max_packet_size);
+    const auto frame =
+      protocol::next_frame(in.subspan(used), at().mqtt().max_packet_size);
     if (!frame) {
       fail(frame.error(), "malformed or too large a packet");
       return std::nullopt;
@@ -161,24 +165,24 @@ std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
 
 bool connection::on_packet(const protocol::frame& in) {
   switch (phase_) {
-    case phase::awaiting_connect:
-      if (in.type() == packet_type::connect)
-        return on_connect(in);
+  case phase::awaiting_connect:
+    if (in.type() == packet_type::connect)
+      return on_connect(in);
+    count(at().numbers().malformed);
+    end(false, false, "the first packet is not a CONNECT");
+    return false;
+  case phase::authenticating:
+    if (in.type() == packet_type::auth)
+      return on_auth(in);
+    if (in.type() != packet_type::disconnect)
       count(at().numbers().malformed);
-      end(false, false, "the first packet is not a CONNECT");
-      return false;
-    case phase::authenticating:
-      if (in.type() == packet_type::auth)
-        return on_auth(in);
-      if (in.type() != packet_type::disconnect)
-        count(at().numbers().malformed);
-      end(false, false, "no AUTH during authentication");
-      return false;
-    case phase::live:
-      return on_live_packet(in);
-    case phase::claiming:
-    case phase::closed:
-      break;
+    end(false, false, "no AUTH during authentication");
+    return false;
+  case phase::live:
+    return on_live_packet(in);
+  case phase::claiming:
+  case phase::closed:
+    break;
   }
   return false;
 }
@@ -186,54 +190,53 @@ bool connection::on_packet(const protocol::frame& in) {
 bool connection::on_live_packet(const protocol::frame& in) {
   auto& numbers = at().numbers();
   switch (in.type()) {
-    case packet_type::publish:
-      return on_publish(in);
-    case packet_type::puback:
-    case packet_type::pubrec:
-    case packet_type::pubrel:
-    case packet_type::pubcomp: {
-      const auto ack = protocol::decode_ack(in, version_);
-      if (!ack)
-        return fail(ack.error(), "malformed acknowledgement");
-      const auto answer = session_->on_ack(ack.value());
-      return answer == reason_code::success
-             || fail(answer, "acknowledgement out of order");
-    }
-    case packet_type::subscribe: {
-      count(numbers.subscribe_received);
-      const auto packet = protocol::decode_subscribe(in, version_);
-      if (!packet)
-        return fail(packet.error(), "malformed SUBSCRIBE");
-      const auto answer = session_->on_subscribe(packet.value());
-      return answer == reason_code::success || fail(answer, "bad SUBSCRIBE");
-    }
-    case packet_type::unsubscribe: {
-      count(numbers.unsubscribe_received);
-      const auto packet = protocol::decode_unsubscribe(in, version_);
-      if (!packet)
-        return fail(packet.error(), "malformed UNSUBSCRIBE");
-      const auto answer = session_->on_unsubscribe(packet.value());
-      return answer == reason_code::success || fail(answer, "bad UNSUBSCRIBE");
-    }
-    case packet_type::pingreq: {
-      count(numbers.pingreq_received);
-      if (const auto ok = protocol::decode_ping(in, version_); !ok)
-        return fail(ok.error(), "malformed PINGREQ");
-      protocol::encode_pingresp(output_);
-      count(numbers.pingresp_sent);
-      count(numbers.packets_sent);
-      wants_flush();
-      return true;
-    }
-    case packet_type::disconnect:
-      return on_disconnect(in);
-    case packet_type::auth:
-      return on_auth(in);
-    case packet_type::connect: // a second one [MQTT-3.1.0-2]
-      return fail(reason_code::protocol_error, "a second CONNECT");
-    default:
-      return fail(reason_code::protocol_error,
-                  "a packet that only servers send");
+  case packet_type::publish:
+    return on_publish(in);
+  case packet_type::puback:
+  case packet_type::pubrec:
+  case packet_type::pubrel:
+  case packet_type::pubcomp: {
+    const auto ack = protocol::decode_ack(in, version_);
+    if (!ack)
+      return fail(ack.error(), "malformed acknowledgement");
+    const auto answer = session_->on_ack(ack.value());
+    return answer == reason_code::success
+           || fail(answer, "acknowledgement out of order");
+  }
+  case packet_type::subscribe: {
+    count(numbers.subscribe_received);
+    const auto packet = protocol::decode_subscribe(in, version_);
+    if (!packet)
+      return fail(packet.error(), "malformed SUBSCRIBE");
+    const auto answer = session_->on_subscribe(packet.value());
+    return answer == reason_code::success || fail(answer, "bad SUBSCRIBE");
+  }
+  case packet_type::unsubscribe: {
+    count(numbers.unsubscribe_received);
+    const auto packet = protocol::decode_unsubscribe(in, version_);
+    if (!packet)
+      return fail(packet.error(), "malformed UNSUBSCRIBE");
+    const auto answer = session_->on_unsubscribe(packet.value());
+    return answer == reason_code::success || fail(answer, "bad UNSUBSCRIBE");
+  }
+  case packet_type::pingreq: {
+    count(numbers.pingreq_received);
+    if (const auto ok = protocol::decode_ping(in, version_); !ok)
+      return fail(ok.error(), "malformed PINGREQ");
+    protocol::encode_pingresp(output_);
+    count(numbers.pingresp_sent);
+    count(numbers.packets_sent);
+    wants_flush();
+    return true;
+  }
+  case packet_type::disconnect:
+    return on_disconnect(in);
+  case packet_type::auth:
+    return on_auth(in);
+  case packet_type::connect: // a second one [MQTT-3.1.0-2]
+    return fail(reason_code::protocol_error, "a second CONNECT");
+  default:
+    return fail(reason_code::protocol_error, "a packet that only servers send");
   }
 }
 
@@ -327,17 +330,17 @@ void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
     return;
   auto& numbers = at().numbers();
   switch (type) {
-    case packet_type::puback:
-      count(numbers.puback_sent);
-      break;
-    case packet_type::pubrec:
-      count(numbers.pubrec_sent);
-      break;
-    case packet_type::pubrel:
-      count(numbers.pubrel_sent);
-      break;
-    default:
-      count(numbers.pubcomp_sent);
+  case packet_type::puback:
+    count(numbers.puback_sent);
+    break;
+  case packet_type::pubrec:
+    count(numbers.pubrec_sent);
+    break;
+  case packet_type::pubrel:
+    count(numbers.pubrel_sent);
+    break;
+  default:
+    count(numbers.pubcomp_sent);
   }
   count(numbers.packets_sent);
   protocol::ack_packet packet;
@@ -453,7 +456,8 @@ void connection::write(bool may_end) {
     count(numbers.bytes_sent, static_cast<std::uint64_t>(sent));
     output_.consume(static_cast<std::size_t>(sent));
     blocked_since_ = at().now();
-    if (output_.empty() && session_ != nullptr && session_->rules().queued() > 0)
+    if (output_.empty() && session_ != nullptr
+        && session_->rules().queued() > 0)
       session_->pump();
   }
   if (write_blocked_) {
@@ -532,8 +536,7 @@ void connection::close(reason_code why, std::string_view cause) {
     packet.reason = why;
     if (problem_information_ || why != reason_code::success)
       packet.reason_string = cause;
-    if (protocol::encode_disconnect(output_, packet, version_,
-                                    packet_limit_)) {
+    if (protocol::encode_disconnect(output_, packet, version_, packet_limit_)) {
       count(at().numbers().disconnect_sent);
       count(at().numbers().packets_sent);
     }
@@ -546,8 +549,7 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
     return;
   if (fd_ >= 0 && !output_.empty() && !write_blocked_) {
     const auto bytes = output_.view();
-    if (const auto sent =
-          ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         sent > 0)
       count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
   }

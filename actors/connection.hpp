@@ -86,7 +86,7 @@ private:
     authenticating, ///< AUTH packets go back and forth
     claiming,       ///< waits for the session's shard
     live,
-    closed,         ///< no socket any more, but a claim is under way
+    closed, ///< no socket any more, but a claim is under way
   };
   /// What the CONNECT said, until it is answered.
   struct handshake {
@@ -145,8 +145,7 @@ private:
   void write(bool may_end = true);
   void wants_flush();
   void hold_buffers();
-  void choose_alias(const protocol::message& message,
-                    protocol::delivery& how);
+  void choose_alias(const protocol::message& message, protocol::delivery& how);
   void watch_again();
   void pause_reading(bool pause);
   void arm_timer();

@@ -59,9 +59,10 @@ bool connection::on_connect(const protocol::frame& in) {
   take_connect(packet);
   if (packet.authentication_method) {
     const auto& methods = at().shared().options.methods;
-    const auto how = std::find_if(
-      methods.begin(), methods.end(),
-      [&](const auto& x) { return x->name() == *packet.authentication_method; });
+    const auto how =
+      std::find_if(methods.begin(), methods.end(), [&](const auto& x) {
+        return x->name() == *packet.authentication_method;
+      });
     if (how == methods.end()) {
       refuse(reason_code::bad_authentication_method,
              "unknown Authentication Method");
@@ -72,8 +73,8 @@ bool connection::on_connect(const protocol::frame& in) {
     authentication_->how = *how;
     authentication_->exchange = (*how)->begin();
     phase_ = phase::authenticating;
-    return authenticate(packet.authentication_data.value_or(
-      protocol::bytes_view{}));
+    return authenticate(
+      packet.authentication_data.value_or(protocol::bytes_view{}));
   }
   claim();
   return true;
@@ -137,9 +138,8 @@ void connection::take_connect(const protocol::connect_packet& in) {
   problem_information_ = in.request_problem_information;
   keep_alive_ =
     rules.server_keepalive != 0 ? rules.server_keepalive : in.keep_alive;
-  packet_limit_ = in.maximum_packet_size
-                    ? std::size_t{*in.maximum_packet_size}
-                    : protocol::no_packet_limit;
+  packet_limit_ = in.maximum_packet_size ? std::size_t{*in.maximum_packet_size}
+                                         : protocol::no_packet_limit;
   if (in.user_name)
     user_name_ = std::make_unique<std::string>(*in.user_name);
   if (in.topic_alias_maximum != 0) {
@@ -294,13 +294,12 @@ void connection::granted(cluster::claim_granted& x) {
   setup.expiry_interval = said->expiry_interval;
   setup.receive_maximum = said->receive_maximum;
   setup.version = version_;
-  auto made = spawn_pinned<session>(at().shared().system, at(),
-                                    std::move(setup));
+  auto made =
+    spawn_pinned<session>(at().shared().system, at(), std::move(setup));
   at().set_session(self_, made.self, std::move(made.handle));
   if (x.record)
     made.self->restore(std::move(*x.record));
-  count(x.session_present ? numbers.session_resumed
-                          : numbers.session_created);
+  count(x.session_present ? numbers.session_resumed : numbers.session_created);
   if (phase_ == phase::closed) { // the socket ended meanwhile
     made.self->on_connection_closed(false, false);
     leave_home();
@@ -385,10 +384,10 @@ void connection::refuse(reason_code why, std::string_view cause) {
       || why == reason_code::bad_user_name_or_password
       || why == reason_code::bad_authentication_method)
     count(numbers.connack_auth_error);
-  at().log({log_level::info, "connect.refused", cause,
-            handshake_ ? std::string_view{handshake_->client_id}
-                       : std::string_view{},
-            peer()});
+  at().log(
+    {log_level::info, "connect.refused", cause,
+     handshake_ ? std::string_view{handshake_->client_id} : std::string_view{},
+     peer()});
   end(false, false, cause);
 }
 

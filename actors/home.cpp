@@ -15,9 +15,7 @@ namespace troupe::actors {
 class dispatcher final : public pinned_actor {
 public:
   using pinned_actor::pinned_actor;
-  actor_kind kind() const noexcept override {
-    return actor_kind::dispatcher;
-  }
+  actor_kind kind() const noexcept override { return actor_kind::dispatcher; }
 
 private:
   void receive(caf::type_erased_tuple& content) override {
@@ -28,7 +26,9 @@ private:
 
 shared_state::shared_state(caf::actor_system& actors,
                            const node_options& settings, log_sink sink)
-  : system(actors), options(settings), log(std::move(sink)),
+  : system(actors),
+    options(settings),
+    log(std::move(sink)),
     graveyard(settings.actors.reactors,
               [this] {
                 for (auto& x : homes)
@@ -60,11 +60,14 @@ thread_local home* driven = nullptr;
 } // namespace
 
 home::home(shared_state& shared, const net::reactor_options& options)
-  : net::reactor(options), caf::execution_unit(&shared.system),
-    shared_(shared), random_(std::random_device{}()),
+  : net::reactor(options),
+    caf::execution_unit(&shared.system),
+    shared_(shared),
+    random_(std::random_device{}()),
     cache_(shared.options.actors.match_cache),
     outboxes_(shared.options.actors.reactors),
-    shard_outboxes_(shared.options.actors.shards), sweep_timer_(*this) {
+    shard_outboxes_(shared.options.actors.shards),
+    sweep_timer_(*this) {
   dispatcher_handle = spawn_pinned<dispatcher>(shared.system, *this).handle;
 }
 
@@ -79,9 +82,7 @@ void home::start_sweeping() {
   wheel().arm(sweep_timer_, now() + std::chrono::seconds{1});
 }
 
-void home::on_start() {
-  start_sweeping();
-}
+void home::on_start() { start_sweeping(); }
 
 // ---- actors ----------------------------------------------------------------
 
@@ -141,7 +142,8 @@ void home::run_ready() {
 }
 
 void home::report_crash(pinned_actor& who, std::string_view what) {
-  log({log_level::error, "actor.crash",
+  log({log_level::error,
+       "actor.crash",
        "an actor (" + std::string{who.name()}
          + ") ended by an exception: " + std::string{what},
        {},
@@ -309,8 +311,7 @@ void home::deliver_here(const message_ptr& message, shard_position position,
     });
   for (std::size_t k = 0; k < used; ++k) {
     auto& x = overlaps_[k];
-    x.who->deliver(message, position, x.options, x.identifier, nullptr,
-                   x.more);
+    x.who->deliver(message, position, x.options, x.identifier, nullptr, x.more);
   }
 }
 
@@ -318,40 +319,40 @@ std::size_t home::pick(const shared_group& group, const group_members& members,
                        const message_ptr& message, session* publisher) {
   const auto size = members.size();
   switch (mqtt().shared_subscription_strategy) {
-    case share_strategy::random:
-    case share_strategy::local: // every member of a node is local to it
-      return random_() % size;
-    case share_strategy::round_robin_per_group:
-      return const_cast<shared_group&>(group).turn.fetch_add(
-               1, std::memory_order_relaxed)
-             % size;
-    case share_strategy::hash_clientid:
-      return message->publisher() % size;
-    case share_strategy::hash_topic:
-      return protocol::hash64(message->topic()) % size;
-    case share_strategy::sticky:
-      if (publisher != nullptr) {
-        auto& favourite = publisher->group_cursor(group).favourite;
-        const auto at = std::find_if(
-          members.begin(), members.end(),
-          [&](const group_member& x) { return x.who == favourite; });
-        if (at != members.end())
-          return static_cast<std::size_t>(at - members.begin());
-        const auto chosen = random_() % size;
-        favourite = members[chosen].who;
-        return chosen;
+  case share_strategy::random:
+  case share_strategy::local: // every member of a node is local to it
+    return random_() % size;
+  case share_strategy::round_robin_per_group:
+    return const_cast<shared_group&>(group).turn.fetch_add(
+             1, std::memory_order_relaxed)
+           % size;
+  case share_strategy::hash_clientid:
+    return message->publisher() % size;
+  case share_strategy::hash_topic:
+    return protocol::hash64(message->topic()) % size;
+  case share_strategy::sticky:
+    if (publisher != nullptr) {
+      auto& favourite = publisher->group_cursor(group).favourite;
+      const auto at =
+        std::find_if(members.begin(), members.end(),
+                     [&](const group_member& x) { return x.who == favourite; });
+      if (at != members.end())
+        return static_cast<std::size_t>(at - members.begin());
+      const auto chosen = random_() % size;
+      favourite = members[chosen].who;
+      return chosen;
+    }
+    return message->publisher() % size;
+  case share_strategy::round_robin:
+    if (publisher != nullptr) {
+      auto& cursor = publisher->group_cursor(group);
+      if (!cursor.started) { // publishers start at different members
+        cursor.started = true;
+        cursor.next = static_cast<std::uint32_t>(random_());
       }
-      return message->publisher() % size;
-    case share_strategy::round_robin:
-      if (publisher != nullptr) {
-        auto& cursor = publisher->group_cursor(group);
-        if (!cursor.started) { // publishers start at different members
-          cursor.started = true;
-          cursor.next = static_cast<std::uint32_t>(random_());
-        }
-        return cursor.next++ % size;
-      }
-      return random_() % size;
+      return cursor.next++ % size;
+    }
+    return random_() % size;
   }
   return 0;
 }
@@ -439,8 +440,8 @@ void home::to_client(client_ref who, client_event&& what) {
   if (who.reactor == index())
     handle(who, what);
   else
-    outbox(who.reactor).items.emplace_back(
-      addressed_event{who, std::move(what)});
+    outbox(who.reactor)
+      .items.emplace_back(addressed_event{who, std::move(what)});
 }
 
 void home::handle(client_ref who, client_event& what) {
@@ -477,8 +478,8 @@ void home::send_batches() {
     if (auto& box = outboxes_[r]) {
       box->credit = static_cast<std::uint32_t>(box->items.size());
       sent_in_turn_ += box->items.size();
-      shared_.credit(index(), r).used.fetch_add(box->credit,
-                                                std::memory_order_acq_rel);
+      shared_.credit(index(), r)
+        .used.fetch_add(box->credit, std::memory_order_acq_rel);
       count(numbers_.batches_sent);
       count(numbers_.batch_items_sent, std::uint64_t{box->credit});
       caf::anon_send(dispatchers_[r], std::exchange(box, nullptr));

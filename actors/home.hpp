@@ -89,9 +89,7 @@ public:
 
   shared_state& shared() noexcept { return shared_; }
   const mqtt_options& mqtt() const noexcept { return shared_.options.mqtt; }
-  const actor_options& dials() const noexcept {
-    return shared_.options.actors;
-  }
+  const actor_options& dials() const noexcept { return shared_.options.actors; }
   metrics& numbers() noexcept { return numbers_; }
   const metrics& numbers() const noexcept { return numbers_; }
   std::minstd_rand& random() noexcept { return random_; }
@@ -241,8 +239,8 @@ private:
   std::vector<cached_match> cache_;
   const cached_match* last_match_ = nullptr;
   match_result uncached_;
-  std::vector<batch_ptr> outboxes_;                ///< by reactor
-  std::vector<command_batch_ptr> shard_outboxes_;  ///< by shard
+  std::vector<batch_ptr> outboxes_;               ///< by reactor
+  std::vector<command_batch_ptr> shard_outboxes_; ///< by shard
   std::vector<std::uint16_t> shards_to_send_;
   std::vector<caf::actor> dispatchers_; ///< of all homes, by reactor
   std::vector<client_ref> to_checkpoint_;

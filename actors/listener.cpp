@@ -9,7 +9,9 @@ namespace troupe::actors {
 
 listener::listener(caf::actor_config& config, home& on,
                    const listener_options& of, const net::endpoint& address)
-  : pinned_actor(config, on), options_(of), window_(on.now()) {
+  : pinned_actor(config, on),
+    options_(of),
+    window_(on.now()) {
   error_ = net::listen(address, of.backlog, fd_);
   if (!error_ && !on.watch(fd_, EPOLLIN, *this))
     error_ = {errno, std::generic_category()};
@@ -50,8 +52,8 @@ void listener::on_ready(std::uint32_t) {
         window_ = at().now();
         in_window_ = 0;
       }
-      const auto share = std::max<std::size_t>(
-        1, options_.max_conn_rate / at().dials().reactors);
+      const auto share = std::max<std::size_t>(1, options_.max_conn_rate
+                                                    / at().dials().reactors);
       if (in_window_ >= share) {
         count(numbers.accept_refused_rate);
         pause(std::chrono::milliseconds{100});
@@ -63,11 +65,13 @@ void listener::on_ready(std::uint32_t) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
           || errno == ENOMEM) {
         count(numbers.accept_failed);
-        at().log({log_level::error, "accept.resources",
+        at().log({log_level::error,
+                  "accept.resources",
                   "a connection cannot be taken: no file descriptors or "
                   "memory left; raise the limit of open files (ulimit -n) or "
                   "set node.own_file_tables = true",
-                  {}, options_.name});
+                  {},
+                  options_.name});
         pause(std::chrono::milliseconds{500});
       }
       return;

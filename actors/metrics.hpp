@@ -181,11 +181,12 @@ struct counter_description {
   std::atomic<std::uint64_t> metrics::*member;
 };
 /// Every counter, in the order of declaration.
-inline constexpr auto counter_descriptions = std::to_array<counter_description>({
+inline constexpr auto counter_descriptions =
+  std::to_array<counter_description>({
 #define TROUPE_DESCRIBE(name, dotted, help) {dotted, help, &metrics::name},
-  TROUPE_COUNTERS(TROUPE_DESCRIBE)
+    TROUPE_COUNTERS(TROUPE_DESCRIBE)
 #undef TROUPE_DESCRIBE
-});
+  });
 
 /// Adds to a counter of this thread.
 template <class T>

@@ -126,10 +126,10 @@ void node::open(const listener_options& of) {
       opened.set_value(error);
     });
     if (const auto error = opened.get_future().get())
-      throw std::runtime_error(
-        "listener " + of.name + " cannot listen on " + of.bind + ": "
-        + error.message()
-        + "; choose another address with listeners.tcp." + of.name + ".bind");
+      throw std::runtime_error("listener " + of.name + " cannot listen on "
+                               + of.bind + ": " + error.message()
+                               + "; choose another address with listeners.tcp."
+                               + of.name + ".bind");
   }
   listening_.push_back({of.name, *address});
 }
@@ -165,8 +165,7 @@ void node::stop() {
   for (auto& x : shared_->shards)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   for (auto& x : shared_->homes)
-    caf::anon_send_exit(x->dispatcher_handle,
-                        caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(x->dispatcher_handle, caf::exit_reason::user_shutdown);
   for (int i = 0; i < 2; ++i)
     on_all([](home&) {});
   for (auto& x : shared_->homes)

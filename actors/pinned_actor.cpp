@@ -19,7 +19,9 @@ caf::mailbox_element* idle() noexcept {
 } // namespace
 
 pinned_actor::pinned_actor(caf::actor_config& config, home& on)
-  : caf::monitorable_actor(config), home_(on), mail_(idle()) {}
+  : caf::monitorable_actor(config),
+    home_(on),
+    mail_(idle()) {}
 
 pinned_actor::~pinned_actor() {
   auto* left = mail_.exchange(idle(), std::memory_order_acquire);
@@ -67,8 +69,7 @@ caf::resumable::resume_result pinned_actor::resume(caf::execution_unit* unit,
     ++taken;
   }
   count(home_.numbers().mails, taken);
-  auto& figures =
-    home_.numbers().kinds[static_cast<std::size_t>(kind())];
+  auto& figures = home_.numbers().kinds[static_cast<std::size_t>(kind())];
   const auto began = std::chrono::steady_clock::now();
   while (oldest != nullptr) {
     auto* following = static_cast<caf::mailbox_element*>(oldest->next);
@@ -102,9 +103,7 @@ caf::resumable::resume_result pinned_actor::resume(caf::execution_unit* unit,
   return resume_later;
 }
 
-actor_kind pinned_actor::kind() const noexcept {
-  return actor_kind::other;
-}
+actor_kind pinned_actor::kind() const noexcept { return actor_kind::other; }
 
 void pinned_actor::quit(caf::error reason) {
   if (std::exchange(ended_, true))

@@ -4,8 +4,8 @@
 #include <caf/actor.hpp>
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
-#include <caf/make_actor.hpp>
 #include <caf/mailbox_element.hpp>
+#include <caf/make_actor.hpp>
 #include <caf/monitorable_actor.hpp>
 #include <caf/resumable.hpp>
 
@@ -73,9 +73,9 @@ struct pinned {
 template <class T, class... Ts>
 pinned<T> spawn_pinned(caf::actor_system& system, Ts&&... xs) {
   caf::actor_config config;
-  auto handle = caf::make_actor<T, caf::actor>(
-    system.next_actor_id(), system.node(), &system, config,
-    std::forward<Ts>(xs)...);
+  auto handle =
+    caf::make_actor<T, caf::actor>(system.next_actor_id(), system.node(),
+                                   &system, config, std::forward<Ts>(xs)...);
   auto* made = static_cast<T*>(caf::actor_cast<caf::abstract_actor*>(handle));
   made->register_at_system();
   return {std::move(handle), made};

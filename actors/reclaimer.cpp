@@ -5,11 +5,10 @@
 namespace troupe::actors {
 
 reclaimer::reclaimer(std::size_t reactors, std::function<void()> wake_all)
-  : passed_(reactors), wake_all_(std::move(wake_all)) {}
+  : passed_(reactors),
+    wake_all_(std::move(wake_all)) {}
 
-reclaimer::~reclaimer() {
-  drain();
-}
+reclaimer::~reclaimer() { drain(); }
 
 void reclaimer::retire(void* object, void (*destroy)(void*)) {
   bool start = false;

@@ -10,10 +10,14 @@ namespace troupe::actors {
 using protocol::qos;
 
 session::session(caf::actor_config& config, home& on, setup&& from)
-  : pinned_actor(config, on), link_(from.link),
+  : pinned_actor(config, on),
+    link_(from.link),
     client_id_(std::move(from.client_id)),
-    hash_(protocol::hash64(client_id_)), epoch_(from.epoch), self_(from.self),
-    expiry_interval_(from.expiry_interval), version_(from.version),
+    hash_(protocol::hash64(client_id_)),
+    epoch_(from.epoch),
+    self_(from.self),
+    expiry_interval_(from.expiry_interval),
+    version_(from.version),
     durable_(from.expiry_interval != 0) {
   const auto& limits = on.mqtt();
   protocol::client_session_options options;
@@ -44,8 +48,8 @@ void session::restore(cluster::session_record&& from) {
     const auto options = pack(x.options);
     const bool held = x.options.maximum_qos != qos::at_most_once;
     if (x.share_name.empty()) {
-      add_to_index(at().shared().index.acquire(x.filter), options,
-                   x.identifier, held, x.exclusive);
+      add_to_index(at().shared().index.acquire(x.filter), options, x.identifier,
+                   held, x.exclusive);
       continue;
     }
     auto& group = at().shared().index.join(x.share_name, x.filter,
@@ -95,21 +99,20 @@ std::size_t session::subscription_count() const noexcept {
   return all;
 }
 
-std::vector<session::subscription_info> session::describe_subscriptions()
-  const {
+std::vector<session::subscription_info>
+session::describe_subscriptions() const {
   std::vector<subscription_info> all;
   for (const auto& x : subscriptions_) {
     const auto entry = x.node->list(at().index()).at(x.slot);
-    all.push_back({x.exclusive ? "$exclusive" : "",
-                   std::string{x.node->text()}, unpack(x.options),
-                   entry.identifier});
+    all.push_back({x.exclusive ? "$exclusive" : "", std::string{x.node->text()},
+                   unpack(x.options), entry.identifier});
   }
   if (extras_)
     for (const auto& x : extras_->groups)
       if (!x.left)
         all.push_back({x.group->share_name,
-                       std::string{x.group->filter->text()},
-                       unpack(x.options), x.identifier});
+                       std::string{x.group->filter->text()}, unpack(x.options),
+                       x.identifier});
   return all;
 }
 

@@ -24,7 +24,7 @@ public:
     connection* link = nullptr;
     std::string client_id;
     std::uint64_t epoch = 0;
-    std::uint32_t expiry_interval = 0; ///< seconds; 0: transient
+    std::uint32_t expiry_interval = 0;      ///< seconds; 0: transient
     std::uint16_t receive_maximum = 65'535; ///< the client's
     protocol::protocol_version version = protocol::protocol_version::mqtt_5_0;
   };
@@ -176,9 +176,9 @@ private:
   bool goes_through_shard(const message_ptr& message, std::uint16_t& shard,
                           bool durable_match, bool& logged);
   // session_subscribe.cpp
-  protocol::reason_code subscribe_one(
-    const protocol::subscription_request& in, std::uint32_t identifier,
-    pending_request& request);
+  protocol::reason_code subscribe_one(const protocol::subscription_request& in,
+                                      std::uint32_t identifier,
+                                      pending_request& request);
   void subscribe_group(const protocol::subscription_filter& parsed,
                        packed_options options, std::uint32_t identifier,
                        pending_request& request);

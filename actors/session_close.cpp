@@ -36,9 +36,10 @@ void session::on_connection_closed(bool discard_will, bool discard) {
         count(numbers.drop_session_ended);
     });
     rules_.for_each_in_flight([&](in_flight& x) {
-      count_drop(numbers, x.what.group != nullptr && x.what.qos == qos::exactly_once
-                            ? drop_reason::share_member_gone // [MQTT-4.8.2-5]
-                            : drop_reason::session_ended);
+      count_drop(numbers,
+                 x.what.group != nullptr && x.what.qos == qos::exactly_once
+                   ? drop_reason::share_member_gone // [MQTT-4.8.2-5]
+                   : drop_reason::session_ended);
     });
     count(discard ? numbers.session_discarded : numbers.session_terminated);
   }
@@ -67,14 +68,13 @@ void session::leave_groups() {
         index.leave(*x.group, self_);
         count(at().numbers().subscriptions, std::int64_t{-1});
         if (x.group->durable_members.load() != 0)
-          at().for_each_shard_of(x.group->filter->text(),
-                                 [&](std::uint16_t shard) {
-            at().to_shard(shard,
-                          cluster::group_presence_command{
-                            x.group->share_name,
-                            std::string{x.group->filter->text()}, self_,
-                            false});
-          });
+          at().for_each_shard_of(
+            x.group->filter->text(), [&](std::uint16_t shard) {
+              at().to_shard(shard, cluster::group_presence_command{
+                                     x.group->share_name,
+                                     std::string{x.group->filter->text()},
+                                     self_, false});
+            });
       }
 }
 
@@ -93,8 +93,7 @@ void session::hand_groups_over(bool ends) {
     if (x.group == nullptr || x.qos == qos::at_most_once)
       return false;
     auto* group = static_cast<shared_group*>(x.group);
-    if (!another(group)
-        && (!ends || group->durable_members.load() == 0))
+    if (!another(group) && (!ends || group->durable_members.load() == 0))
       return false;
     count(numbers.handed_over);
     at().redeliver(x.message, *group, self_, 0);
@@ -116,8 +115,10 @@ std::shared_ptr<cluster::session_record> session::make_record() {
   auto record = std::make_shared<cluster::session_record>();
   for (const auto& x : subscriptions_) {
     const auto entry = x.node->list(at().index()).at(x.slot);
-    record->subscriptions.push_back({{}, std::string{x.node->text()},
-                                     unpack(x.options), entry.identifier,
+    record->subscriptions.push_back({{},
+                                     std::string{x.node->text()},
+                                     unpack(x.options),
+                                     entry.identifier,
                                      x.exclusive});
   }
   rules_.for_each_in_flight([&](in_flight& x) {
@@ -132,8 +133,7 @@ std::shared_ptr<cluster::session_record> session::make_record() {
       return;
     const bool kept_by_shard =
       x.position && extras_ && progress_of(x.position.shard) != nullptr
-      && x.qos != qos::at_most_once
-      && x.message->qos() != qos::at_most_once;
+      && x.qos != qos::at_most_once && x.message->qos() != qos::at_most_once;
     if (kept_by_shard) {
       count(numbers.handed_over);
       return;
@@ -164,14 +164,17 @@ void session::end_holds() {
   cluster::session_record held;
   for (const auto& x : subscriptions_)
     held.subscriptions.push_back(
-      {{}, std::string{x.node->text()},
-       unpack(x.held ? x.options : packed_options{0}), 0, x.exclusive});
+      {{},
+       std::string{x.node->text()},
+       unpack(x.held ? x.options : packed_options{0}),
+       0,
+       x.exclusive});
   if (extras_)
     for (const auto& x : extras_->groups)
       if (x.held)
-        held.subscriptions.push_back(
-          {x.group->share_name, std::string{x.group->filter->text()},
-           unpack(x.options), 0, false});
+        held.subscriptions.push_back({x.group->share_name,
+                                      std::string{x.group->filter->text()},
+                                      unpack(x.options), 0, false});
   end_holds_of(at(), client_id_, held);
 }
 

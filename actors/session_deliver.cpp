@@ -13,11 +13,11 @@ using protocol::qos;
 
 bool session::takes_from(const shared_group& group) const noexcept {
   return !rules_.queue_full() && extras_
-         && std::any_of(
-           extras_->groups.begin(), extras_->groups.end(),
-           [&](const group_subscription& x) {
-             return x.group == &group && !x.left; // [MQTT-3.10.4-2]
-           });
+         && std::any_of(extras_->groups.begin(), extras_->groups.end(),
+                        [&](const group_subscription& x) {
+                          return x.group == &group
+                                 && !x.left; // [MQTT-3.10.4-2]
+                        });
 }
 
 void session::deliver(const message_ptr& message, shard_position position,
@@ -56,9 +56,8 @@ void session::deliver(const message_ptr& message, shard_position position,
       }
   }
   count(numbers.routed);
-  if (x.qos == qos::at_most_once && identifier == 0
-      && more_identifiers.empty() && rules_.queued() == 0
-      && link_->writable() && !message->has_expiry()
+  if (x.qos == qos::at_most_once && identifier == 0 && more_identifiers.empty()
+      && rules_.queued() == 0 && link_->writable() && !message->has_expiry()
       && link_->packet_limit() == protocol::no_packet_limit) {
     count(numbers.messages_delivered);
     count(numbers.qos0_sent);

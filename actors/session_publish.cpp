@@ -96,9 +96,9 @@ reason_code session::on_publish(const protocol::publish_packet& in) {
   made.retain = in.retain;
   made.message_expiry_interval = in.message_expiry_interval;
   if (limits.message_expiry_interval != 0xFFFF'FFFF)
-    made.message_expiry_interval = std::min(
-      in.message_expiry_interval.value_or(0xFFFF'FFFF),
-      limits.message_expiry_interval);
+    made.message_expiry_interval =
+      std::min(in.message_expiry_interval.value_or(0xFFFF'FFFF),
+               limits.message_expiry_interval);
   made.received_at = at().now();
   made.publisher = hash_;
   const auto message = protocol::message::make(made);
@@ -106,8 +106,8 @@ reason_code session::on_publish(const protocol::publish_packet& in) {
   const auto& to = at().match(topic);
   const bool retains = in.retain && limits.retainer_enable
                        && in.payload.size() <= limits.retainer_max_payload_size;
-  const bool logged = retains || delay != 0
-                      || (to.durable && in.qos != qos::at_most_once);
+  const bool logged =
+    retains || delay != 0 || (to.durable && in.qos != qos::at_most_once);
   bool through_shard = logged || to.durable_group;
   std::uint16_t shard = 0;
   if (through_shard || (extras_ && !extras_->outstanding.empty())) {
@@ -200,47 +200,47 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
                          ? reason_code::packet_identifier_not_found
                          : reason_code::success;
   switch (in.type) {
-    case packet_type::puback: {
-      count(numbers.puback_received);
-      auto answer = rules_.on_puback(id);
-      if (answer.what == ack::settled)
-        settle(answer.settled, is_failure(in.reason));
-      else
-        count(numbers.puback_missed);
-      break;
+  case packet_type::puback: {
+    count(numbers.puback_received);
+    auto answer = rules_.on_puback(id);
+    if (answer.what == ack::settled)
+      settle(answer.settled, is_failure(in.reason));
+    else
+      count(numbers.puback_missed);
+    break;
+  }
+  case packet_type::pubrec: {
+    count(numbers.pubrec_received);
+    auto answer = rules_.on_pubrec(id, is_failure(in.reason));
+    if (answer.what == ack::settled) {
+      settle(answer.settled, true);
+    } else if (answer.what == ack::unknown) {
+      count(numbers.pubrec_missed);
+      if (!is_failure(in.reason))
+        link_->send_ack(packet_type::pubrel, id, unknown);
+    } else {
+      link_->send_ack(packet_type::pubrel, id, reason_code::success);
     }
-    case packet_type::pubrec: {
-      count(numbers.pubrec_received);
-      auto answer = rules_.on_pubrec(id, is_failure(in.reason));
-      if (answer.what == ack::settled) {
-        settle(answer.settled, true);
-      } else if (answer.what == ack::unknown) {
-        count(numbers.pubrec_missed);
-        if (!is_failure(in.reason))
-          link_->send_ack(packet_type::pubrel, id, unknown);
-      } else {
-        link_->send_ack(packet_type::pubrel, id, reason_code::success);
-      }
-      break;
-    }
-    case packet_type::pubcomp: {
-      count(numbers.pubcomp_received);
-      auto answer = rules_.on_pubcomp(id);
-      if (answer.what == ack::settled)
-        settle(answer.settled, false);
-      else
-        count(numbers.pubcomp_missed);
-      break;
-    }
-    default: { // PUBREL
-      count(numbers.pubrel_received);
-      const bool known = rules_.on_pubrel(id);
-      if (!known)
-        count(numbers.pubrel_missed);
-      link_->send_ack(packet_type::pubcomp, id,
-                      known ? reason_code::success : unknown);
-      return reason_code::success;
-    }
+    break;
+  }
+  case packet_type::pubcomp: {
+    count(numbers.pubcomp_received);
+    auto answer = rules_.on_pubcomp(id);
+    if (answer.what == ack::settled)
+      settle(answer.settled, false);
+    else
+      count(numbers.pubcomp_missed);
+    break;
+  }
+  default: { // PUBREL
+    count(numbers.pubrel_received);
+    const bool known = rules_.on_pubrel(id);
+    if (!known)
+      count(numbers.pubrel_missed);
+    link_->send_ack(packet_type::pubcomp, id,
+                    known ? reason_code::success : unknown);
+    return reason_code::success;
+  }
   }
   pump();
   return reason_code::success;

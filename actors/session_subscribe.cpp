@@ -33,13 +33,12 @@ reason_code session::on_subscribe(const protocol::subscribe_packet& in) {
     });
   if (no_local_shared)
     return reason_code::protocol_error;
-  pending_request request{more().next_token++, true, in.packet_identifier, 0,
-                          {}, {}};
+  pending_request request{
+    more().next_token++, true, in.packet_identifier, 0, {}, {}};
   request.reasons.reserve(in.filter_count);
   protocol::for_each_subscription(
     in, [&](const protocol::subscription_request& x) {
-      const auto answer =
-        subscribe_one(x, in.subscription_identifier, request);
+      const auto answer = subscribe_one(x, in.subscription_identifier, request);
       if (static_cast<unsigned>(answer) >= 0x80)
         count(at().numbers().subscribe_error);
       else
@@ -78,8 +77,8 @@ reason_code session::subscribe_one(const protocol::subscription_request& in,
       && subscription_count() >= limits.max_subscriptions)
     return reason_code::quota_exceeded;
   auto options = in.options;
-  options.maximum_qos = std::min(options.maximum_qos,
-                                 static_cast<qos>(limits.max_qos_allowed));
+  options.maximum_qos =
+    std::min(options.maximum_qos, static_cast<qos>(limits.max_qos_allowed));
   if (what.what == subscription_filter::kind::shared)
     subscribe_group(what, pack(options), identifier, request);
   else
@@ -102,8 +101,9 @@ void session::add_to_index(filter_node& node, packed_options options,
   const bool first = list.empty();
   const auto slot = list.add(this, options, identifier);
   if (subscriptions_.size() == subscriptions_.capacity())
-    subscriptions_.reserve(subscriptions_.size()
-                           + std::max<std::size_t>(1, subscriptions_.size() / 4));
+    subscriptions_.reserve(
+      subscriptions_.size()
+      + std::max<std::size_t>(1, subscriptions_.size() / 4));
   subscriptions_.push_back({&node, slot, options, held, exclusive});
   // Also when the bit is set already: results found before do not hold.
   if (first)
@@ -157,8 +157,7 @@ void session::subscribe_plain(const subscription_filter& parsed,
   const auto packed = pack(options);
   const bool exclusive = parsed.what == subscription_filter::kind::exclusive;
   const bool holds = durable_ && options.maximum_qos != qos::at_most_once;
-  auto* existing =
-    [&]() -> subscription* {
+  auto* existing = [&]() -> subscription* {
     auto* node = index.find(parsed.filter);
     return node == nullptr ? nullptr : find(*node);
   }();
@@ -193,12 +192,11 @@ void session::subscribe_group(const subscription_filter& parsed,
                               pending_request& request) {
   auto& index = at().shared().index;
   const bool holds = durable_ && (options & 3U) != 0;
-  auto& group = index.join(parsed.share_name, parsed.filter,
-                           {self_, options, identifier});
+  auto& group =
+    index.join(parsed.share_name, parsed.filter, {self_, options, identifier});
   auto& all = more().groups;
-  auto at_group =
-    std::find_if(all.begin(), all.end(),
-                 [&](const auto& x) { return x.group == &group; });
+  auto at_group = std::find_if(
+    all.begin(), all.end(), [&](const auto& x) { return x.group == &group; });
   if (at_group != all.end() && at_group->left) {
     // `join` counted a second reference; the one of the former membership is
     // given back now that this one keeps the group alive.
@@ -214,8 +212,7 @@ void session::subscribe_group(const subscription_filter& parsed,
   at_group->identifier = identifier;
   if (holds && !std::exchange(at_group->held, true)) {
     index.hold(parsed.share_name, parsed.filter);
-    hold(parsed.share_name, parsed.filter, options, identifier, &request,
-         true);
+    hold(parsed.share_name, parsed.filter, options, identifier, &request, true);
   }
   if (at_group->held || group.durable_members.load() != 0)
     at().for_each_shard_of(parsed.filter, [&](std::uint16_t shard) {
@@ -273,8 +270,15 @@ void session::begin_retained(std::string_view filter, packed_options options,
   const auto token = x.next_token++;
   // Live copies that come before the shard has read are remembered from here
   // on, so that a message does not come twice.
-  x.readings.push_back({token, std::string{filter}, options, identifier, first,
-                        false, false, {}, {}});
+  x.readings.push_back({token,
+                        std::string{filter},
+                        options,
+                        identifier,
+                        first,
+                        false,
+                        false,
+                        {},
+                        {}});
   request.reads.push_back(token);
 }
 
@@ -351,8 +355,8 @@ void session::on_retained(cluster::retained_page& page) {
 // ---- UNSUBSCRIBE -----------------------------------------------------------
 
 reason_code session::on_unsubscribe(const protocol::unsubscribe_packet& in) {
-  pending_request request{more().next_token++, false, in.packet_identifier, 0,
-                          {}, {}};
+  pending_request request{
+    more().next_token++, false, in.packet_identifier, 0, {}, {}};
   protocol::for_each_filter(in, [&](std::string_view filter) {
     request.reasons.push_back(unsubscribe_one(filter, request));
   });

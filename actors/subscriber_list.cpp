@@ -6,10 +6,10 @@
 namespace troupe::actors {
 
 packed_options pack(const protocol::subscription_options& x) noexcept {
-  return static_cast<packed_options>(
-    static_cast<unsigned>(x.maximum_qos) | (x.no_local ? 4U : 0U)
-    | (x.retain_as_published ? 8U : 0U)
-    | static_cast<unsigned>(x.handling) << 4);
+  return static_cast<packed_options>(static_cast<unsigned>(x.maximum_qos)
+                                     | (x.no_local ? 4U : 0U)
+                                     | (x.retain_as_published ? 8U : 0U)
+                                     | static_cast<unsigned>(x.handling) << 4);
 }
 
 protocol::subscription_options unpack(packed_options x) noexcept {
@@ -29,8 +29,8 @@ std::uint32_t subscriber_list::size() const noexcept {
                                : reinterpret_cast<const block*>(bits_)->count;
 }
 
-subscriber_list::entry subscriber_list::at(
-  std::uint32_t position) const noexcept {
+subscriber_list::entry
+subscriber_list::at(std::uint32_t position) const noexcept {
   if ((bits_ & single) != 0)
     return {reinterpret_cast<session*>((bits_ << 16 >> 16) & ~single), 0,
             static_cast<packed_options>(bits_ >> 48)};

@@ -12,9 +12,9 @@ struct subscription_index::level_node {
   std::uint32_t hash = 0;
   std::uint32_t references = 0; ///< children and terminals
   level_node* parent = nullptr;
-  std::atomic<level_node*> plus{nullptr};        ///< the child `+`
-  std::atomic<filter_node*> here{nullptr};       ///< a filter that ends here
-  std::atomic<filter_node*> multi{nullptr};      ///< the filter that ends `/#`
+  std::atomic<level_node*> plus{nullptr};   ///< the child `+`
+  std::atomic<filter_node*> here{nullptr};  ///< a filter that ends here
+  std::atomic<filter_node*> multi{nullptr}; ///< the filter that ends `/#`
   std::uint16_t text_size = 0;
   bool is_plus = false;
 
@@ -57,8 +57,11 @@ void destroy_node(void* x) {
 
 subscription_index::subscription_index(std::size_t reactors,
                                        reclaimer& graveyard)
-  : reactors_(reactors), graveyard_(graveyard), seed_(std::random_device{}()),
-    exact_(graveyard), edges_(graveyard),
+  : reactors_(reactors),
+    graveyard_(graveyard),
+    seed_(std::random_device{}()),
+    exact_(graveyard),
+    edges_(graveyard),
     root_(level_node::make({}), &level_node::destroy) {}
 
 subscription_index::~subscription_index() {
@@ -92,8 +95,9 @@ std::uint32_t subscription_index::hash(std::string_view text) const noexcept {
   return static_cast<std::uint32_t>(protocol::hash64(text, seed_));
 }
 
-std::uint32_t subscription_index::edge_hash(
-  const level_node* parent, std::uint32_t level) const noexcept {
+std::uint32_t
+subscription_index::edge_hash(const level_node* parent,
+                              std::uint32_t level) const noexcept {
   auto mixed = (reinterpret_cast<std::uintptr_t>(parent) >> 4) + level;
   mixed *= 0x9E37'79B9'7F4A'7C15U;
   return static_cast<std::uint32_t>(mixed >> 32) ^ level;
@@ -149,16 +153,16 @@ void subscription_index::match_levels(const level_node& from,
     match_levels(*below, rest, ends, false, into);
 }
 
-subscription_index::level_node* subscription_index::child(
-  const level_node& parent, std::string_view level) const {
-  return edges_.find(edge_hash(&parent, hash(level)),
-                     [&](const level_node& x) {
-                       return x.parent == &parent && x.text() == level;
-                     });
+subscription_index::level_node*
+subscription_index::child(const level_node& parent,
+                          std::string_view level) const {
+  return edges_.find(edge_hash(&parent, hash(level)), [&](const level_node& x) {
+    return x.parent == &parent && x.text() == level;
+  });
 }
 
-subscription_index::level_node& subscription_index::make_child(
-  level_node& parent, std::string_view level) {
+subscription_index::level_node&
+subscription_index::make_child(level_node& parent, std::string_view level) {
   if (level == "+") {
     if (auto* plus = parent.plus.load(std::memory_order_relaxed))
       return *plus;
@@ -210,8 +214,9 @@ filter_node& subscription_index::make_node(std::string_view filter,
   return *made;
 }
 
-std::atomic<filter_node*>* subscription_index::terminal(
-  std::string_view filter, bool make, level_node** at) {
+std::atomic<filter_node*>* subscription_index::terminal(std::string_view filter,
+                                                        bool make,
+                                                        level_node** at) {
   auto* node = root_.get();
   bool last = false;
   auto rest = filter;
@@ -243,8 +248,8 @@ filter_node& subscription_index::acquire(std::string_view filter) {
 filter_node& subscription_index::acquire_locked(std::string_view filter) {
   if (!protocol::has_wildcard(filter)) {
     const auto h = hash(filter);
-    auto* found = exact_.find(
-      h, [&](const filter_node& x) { return x.text() == filter; });
+    auto* found =
+      exact_.find(h, [&](const filter_node& x) { return x.text() == filter; });
     if (found == nullptr) {
       found = &make_node(filter, h);
       exact_.insert(*found);
@@ -334,9 +339,8 @@ shared_group& subscription_index::group_locked(std::string_view share_name,
 
 void subscription_index::replace_members(shared_group& group,
                                          group_members&& fresh) {
-  auto* old = const_cast<group_members*>(
-    group.members.exchange(new group_members(std::move(fresh)),
-                           std::memory_order_acq_rel));
+  auto* old = const_cast<group_members*>(group.members.exchange(
+    new group_members(std::move(fresh)), std::memory_order_acq_rel));
   graveyard_.retire(old);
   changed();
 }

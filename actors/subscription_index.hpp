@@ -1,9 +1,9 @@
 #pragma once
 // Which sessions of this node a topic name goes to.
 
-#include "cluster/client_ref.hpp"
 #include "actors/concurrent_table.hpp"
 #include "actors/subscriber_list.hpp"
+#include "cluster/client_ref.hpp"
 #include "protocol/topic.hpp"
 
 #include <memory>
@@ -52,9 +52,9 @@ struct shared_group {
 /// One distinct filter. Everybody reads it; `lists[r]` belongs to reactor r.
 struct filter_node {
   std::uint32_t hash = 0;
-  std::uint32_t references = 0;            ///< guarded by the index
-  std::atomic<std::uint32_t> reactors{0};  ///< bit r: `lists[r]` has somebody
-  std::atomic<std::uint32_t> durable{0};   ///< durable holders, live or not
+  std::uint32_t references = 0;           ///< guarded by the index
+  std::atomic<std::uint32_t> reactors{0}; ///< bit r: `lists[r]` has somebody
+  std::atomic<std::uint32_t> durable{0};  ///< durable holders, live or not
   std::atomic<shared_group*> groups{nullptr};
   std::uint16_t text_size = 0;
   std::uint16_t reactor_count = 0;
@@ -74,7 +74,7 @@ struct match_result {
   std::vector<filter_node*> nodes;
   std::vector<shared_group*> groups;
   std::vector<shared_group*> durable_groups; ///< for the shard
-  std::uint32_t reactors = 0; ///< union of the nodes' bits
+  std::uint32_t reactors = 0;                ///< union of the nodes' bits
   bool durable = false;       ///< a durable holder or durable group matches
   bool durable_group = false; ///< only its shard knows whom to send it to
 
@@ -137,9 +137,7 @@ public:
 
 private:
   struct level_node;
-  void changed() noexcept {
-    version_.fetch_add(1, std::memory_order_release);
-  }
+  void changed() noexcept { version_.fetch_add(1, std::memory_order_release); }
   std::uint32_t hash(std::string_view text) const noexcept;
   std::uint32_t edge_hash(const level_node* parent,
                           std::uint32_t level) const noexcept;

@@ -34,8 +34,7 @@ void publish_figures(node& of) {
   for (std::size_t i = 0; i < counter_descriptions.size(); ++i) {
     std::string name{counter_descriptions[i].dotted};
     std::replace(name.begin(), name.end(), '.', '/');
-    publish_text(of, root + "metrics/" + name,
-                 std::to_string(all.counters[i]));
+    publish_text(of, root + "metrics/" + name, std::to_string(all.counters[i]));
   }
 }
 
@@ -46,14 +45,16 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
   self->set_down_handler([=](const caf::down_msg& down) {
     if (!options.of->shared().stopping.load())
       options.of->shared().log(
-        {log_level::error, "actor.down",
-         "a part of the node ended: " + caf::to_string(down.source), {}, {}});
+        {log_level::error,
+         "actor.down",
+         "a part of the node ended: " + caf::to_string(down.source),
+         {},
+         {}});
   });
   for (const auto& shard : options.of->shared().shards)
     self->monitor(shard);
   if (options.heartbeat_interval.count() != 0)
-    self->delayed_send(self, options.heartbeat_interval,
-                       heartbeat_atom::value);
+    self->delayed_send(self, options.heartbeat_interval, heartbeat_atom::value);
   if (options.message_interval.count() != 0)
     self->delayed_send(self, options.message_interval, figures_atom::value);
   return {

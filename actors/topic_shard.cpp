@@ -30,7 +30,8 @@ cluster::shard_options options_of(const home& at, std::uint16_t shard) {
 
 topic_shard::topic_shard(caf::actor_config& config, home& on,
                          std::uint16_t shard)
-  : pinned_actor(config, on), shard_(shard),
+  : pinned_actor(config, on),
+    shard_(shard),
     state_(options_of(on, shard), *this),
     log_(std::make_unique<cluster::memory_log>(
       on.dials().log_commit_delay,
@@ -124,9 +125,7 @@ void topic_shard::on_timer() {
   propose();
 }
 
-void topic_shard::on_end() {
-  net::timing_wheel::disarm(*this);
-}
+void topic_shard::on_end() { net::timing_wheel::disarm(*this); }
 
 // ---- effects ---------------------------------------------------------------
 
@@ -169,8 +168,8 @@ void topic_shard::route_to_group(const std::string& share_name,
                                  const std::string& filter,
                                  const message_ptr& message) {
   const auto* node = at().shared().index.find(filter);
-  auto* group = node == nullptr ? nullptr
-                                : node->groups.load(std::memory_order_acquire);
+  auto* group =
+    node == nullptr ? nullptr : node->groups.load(std::memory_order_acquire);
   while (group != nullptr && group->share_name != share_name)
     group = group->next.load(std::memory_order_acquire);
   if (group != nullptr && at().route_to_group(message, *group, nullptr, {}, 0))
@@ -180,9 +179,7 @@ void topic_shard::route_to_group(const std::string& share_name,
   at().to_shard(shard_, std::move(back));
 }
 
-void topic_shard::publish(const message_ptr& message) {
-  at().publish(message);
-}
+void topic_shard::publish(const message_ptr& message) { at().publish(message); }
 
 void topic_shard::granted(client_ref who, const cluster::claim_granted& what) {
   at().to_client(who, std::make_unique<cluster::claim_granted>(what));
@@ -213,8 +210,7 @@ void topic_shard::held(client_ref who, std::uint32_t token,
 }
 
 void topic_shard::fetched(client_ref who, cluster::fetched_page&& page) {
-  at().to_client(who,
-                 std::make_unique<cluster::fetched_page>(std::move(page)));
+  at().to_client(who, std::make_unique<cluster::fetched_page>(std::move(page)));
 }
 
 void topic_shard::retained(client_ref who, cluster::retained_page&& page) {

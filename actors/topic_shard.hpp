@@ -19,9 +19,7 @@ class topic_shard final : public pinned_actor,
 public:
   topic_shard(caf::actor_config& config, home& on, std::uint16_t shard);
   const char* name() const override { return "topic_shard"; }
-  actor_kind kind() const noexcept override {
-    return actor_kind::topic_shard;
-  }
+  actor_kind kind() const noexcept override { return actor_kind::topic_shard; }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
 
 private:
@@ -70,9 +68,9 @@ private:
     std::uint16_t from;
     std::uint32_t count;
   };
-  std::vector<credit_owed> owed_;         ///< for `gathered_`
-  std::vector<credit_owed> owed_in_log_;  ///< for the entry in the log
-  std::array<std::int64_t, 4> shown_{};   ///< what the gauges hold of this
+  std::vector<credit_owed> owed_;        ///< for `gathered_`
+  std::vector<credit_owed> owed_in_log_; ///< for the entry in the log
+  std::array<std::int64_t, 4> shown_{};  ///< what the gauges hold of this
 };
 
 } // namespace troupe::actors

@@ -10,8 +10,8 @@ namespace troupe::cluster {
 /// A PUBLISH whose topic hashes to the shard.
 struct publish_command {
   message_ptr message;
-  client_ref publisher;        ///< who waits for `token`; may be nobody
-  std::uint32_t token = 0;     ///< the publisher's own number, echoed
+  client_ref publisher;            ///< who waits for `token`; may be nobody
+  std::uint32_t token = 0;         ///< the publisher's own number, echoed
   std::uint32_t delay_seconds = 0; ///< `$delayed`
   /// False: only kept in order with what the publisher has outstanding here.
   bool logged = true;
@@ -42,7 +42,7 @@ struct hold_command {
   std::string client_id;
   subscription_record subscription;
   bool holds = true;
-  client_ref who;          ///< who waits for `token`; may be nobody
+  client_ref who; ///< who waits for `token`; may be nobody
   std::uint32_t token = 0;
 };
 

@@ -88,8 +88,7 @@ void filter_set::match_levels(const level& from, std::string_view rest,
     if (const auto plus = from.children.find(std::string_view{"+"});
         plus != from.children.end())
       match_levels(*plus->second, below, ends, false, into);
-  if (const auto child = from.children.find(name);
-      child != from.children.end())
+  if (const auto child = from.children.find(name); child != from.children.end())
     match_levels(*child->second, below, ends, false, into);
 }
 

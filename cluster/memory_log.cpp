@@ -6,7 +6,8 @@ namespace troupe::cluster {
 
 memory_log::memory_log(std::chrono::milliseconds delay, later run_later,
                        committed on_committed)
-  : delay_(delay), later_(std::move(run_later)),
+  : delay_(delay),
+    later_(std::move(run_later)),
     committed_(std::move(on_committed)) {}
 
 log_index memory_log::propose(entry_ptr entry) {

@@ -21,9 +21,7 @@ public:
              committed on_committed);
 
   log_index propose(entry_ptr entry) override;
-  std::size_t outstanding() const noexcept override {
-    return waiting_.size();
-  }
+  std::size_t outstanding() const noexcept override { return waiting_.size(); }
 
 private:
   void commit();

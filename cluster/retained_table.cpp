@@ -54,8 +54,9 @@ std::string retained_key(std::string_view topic) {
 bool retained_table::put(const message_ptr& message, std::uint64_t sequence) {
   if (message->payload().empty())
     return remove(message->topic());
-  return !rows_.insert_or_assign(retained_key(message->topic()),
-                                 row{message, sequence})
+  return !rows_
+            .insert_or_assign(retained_key(message->topic()),
+                              row{message, sequence})
             .second;
 }
 
@@ -67,17 +68,18 @@ bool retained_table::contains(std::string_view topic) const {
   return rows_.find(retained_key(topic)) != rows_.end();
 }
 
-std::string retained_table::read(
-  std::string_view filter, std::string_view after, std::size_t limit,
-  time_point now, const std::function<void(const row&)>& f) const {
+std::string
+retained_table::read(std::string_view filter, std::string_view after,
+                     std::size_t limit, time_point now,
+                     const std::function<void(const row&)>& f) const {
   auto at = rows_.begin();
   if (!after.empty())
     at = rows_.upper_bound(after);
   else if (const auto wild = filter.find_first_of("+#"); wild != 0)
     at = rows_.lower_bound(
       retained_key(wild == std::string_view::npos
-               ? filter
-               : filter.substr(0, filter.rfind('/', wild))));
+                     ? filter
+                     : filter.substr(0, filter.rfind('/', wild))));
   std::size_t found = 0;
   while (at != rows_.end()) {
     const auto& [key, found_row] = *at;

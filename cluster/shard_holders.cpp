@@ -18,8 +18,9 @@ std::string row_key(std::string_view share_name, std::string_view filter) {
 }
 } // namespace
 
-shard_state_machine::filter_row* shard_state_machine::find_row(
-  std::string_view share_name, std::string_view filter) {
+shard_state_machine::filter_row*
+shard_state_machine::find_row(std::string_view share_name,
+                              std::string_view filter) {
   const auto at = row_ids_.find(row_key(share_name, filter));
   return at == row_ids_.end() ? nullptr : &rows_.at(at->second);
 }
@@ -131,8 +132,8 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
     const auto& of = row.holders.at(x.client_id);
     const auto after = std::max(x.after, of.cursor);
     std::size_t taken = 0;
-    for (auto at = std::upper_bound(row.sequences.begin(), row.sequences.end(),
-                                    after);
+    for (auto at =
+           std::upper_bound(row.sequences.begin(), row.sequences.end(), after);
          at != row.sequences.end(); ++at) {
       const auto& message = messages_.at(*at).message;
       if (message->expired(now)) {
@@ -160,15 +161,14 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
         out.subscription_identifier = of.identifier;
       } else if (of.identifier != 0) {
         if (!out.more_identifiers)
-          out.more_identifiers =
-            std::make_unique<std::vector<std::uint32_t>>();
+          out.more_identifiers = std::make_unique<std::vector<std::uint32_t>>();
         out.more_identifiers->push_back(of.identifier);
       }
     }
   }
   if (merged.size() > x.limit) {
-    const auto cut = std::next(merged.begin(),
-                               static_cast<std::ptrdiff_t>(x.limit));
+    const auto cut =
+      std::next(merged.begin(), static_cast<std::ptrdiff_t>(x.limit));
     merged.erase(cut, merged.end());
     page.complete = false;
     page.up_to = std::prev(merged.end())->first;
@@ -231,9 +231,9 @@ void shard_state_machine::on(group_return_command& x, time_point now) {
   }
   // Live members may all be full: they are asked again, but not at once.
   if (!row->online.empty() && row->retry_timer == 0)
-    row->retry_timer = set_timer(now + std::chrono::seconds{1},
-                                 {timer_row::kind::group_retry, 0,
-                                  row_key(x.share_name, x.filter), {}});
+    row->retry_timer = set_timer(
+      now + std::chrono::seconds{1},
+      {timer_row::kind::group_retry, 0, row_key(x.share_name, x.filter), {}});
   // It keeps its place before what came later only roughly: a sequence of its
   // own puts it behind what waits, as a redelivery is.
   store(*row, ++sequence_, x.message);

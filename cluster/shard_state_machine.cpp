@@ -38,7 +38,8 @@ bool needs_log(const command& x) noexcept {
 
 shard_state_machine::shard_state_machine(const shard_options& options,
                                          shard_effects& effects)
-  : options_(options), effects_(effects) {}
+  : options_(options),
+    effects_(effects) {}
 
 template <class F>
 void shard_state_machine::count_retained(F&& change) {
@@ -117,8 +118,8 @@ bool shard_state_machine::publish_now(const message_ptr& message,
                                       time_point now) {
   const auto sequence = ++sequence_;
   if (message->retain() && options_.retain && !message->expired(now)) {
-    const bool full = options_.retained_max != 0
-                      && retained_.size() >= options_.retained_max;
+    const bool full =
+      options_.retained_max != 0 && retained_.size() >= options_.retained_max;
     if (full && !message->payload().empty()
         && !retained_.contains(message->topic()))
       effects_.dropped(drop_reason::queue_full, 1);
@@ -208,10 +209,10 @@ void shard_state_machine::on(retained_read& x, time_point now) {
   retained_page page;
   page.shard = options_.shard;
   page.token = x.token;
-  page.next = retained_.read(
-    x.filter, x.after, x.limit, now, [&](const retained_table::row& row) {
-      page.rows.push_back({row.message, row.sequence});
-    });
+  page.next = retained_.read(x.filter, x.after, x.limit, now,
+                             [&](const retained_table::row& row) {
+                               page.rows.push_back({row.message, row.sequence});
+                             });
   effects_.retained(x.who, std::move(page));
 }
 
@@ -253,8 +254,7 @@ void shard_state_machine::grant(const claim_command& x, session_row& row) {
 
 void shard_state_machine::on(release_command& x, time_point now) {
   const auto at = sessions_.find(x.client_id);
-  if (at == sessions_.end() || at->second.epoch != x.epoch
-      || !at->second.owner)
+  if (at == sessions_.end() || at->second.epoch != x.epoch || !at->second.owner)
     return;
   auto& row = at->second;
   row.owner = {};
@@ -274,8 +274,8 @@ void shard_state_machine::on(release_command& x, time_point now) {
     if (row.will != nullptr && row.will->delay.count() == 0)
       publish_will(row);
     else if (row.will != nullptr)
-      row.will_timer = set_timer(
-        now + row.will->delay, {timer_row::kind::will, 0, x.client_id, {}});
+      row.will_timer = set_timer(now + row.will->delay,
+                                 {timer_row::kind::will, 0, x.client_id, {}});
     if (!waiting && x.expiry_interval != never_expires)
       row.expiry_timer =
         set_timer(now + std::chrono::seconds{x.expiry_interval},

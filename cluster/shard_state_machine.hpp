@@ -17,8 +17,8 @@ namespace troupe::cluster {
 struct shard_options {
   std::uint16_t shard = 0;
   bool retain = true;
-  std::size_t retained_max = 0;  ///< messages, 0: no limit
-  std::size_t delayed_max = 0;   ///< messages, 0: no limit
+  std::size_t retained_max = 0;     ///< messages, 0: no limit
+  std::size_t delayed_max = 0;      ///< messages, 0: no limit
   std::size_t stored_bytes_max = 0; ///< of stored messages, 0: no limit
 };
 

@@ -26,8 +26,12 @@ int make_epoll() {
 } // namespace
 
 reactor::reactor(const reactor_options& options)
-  : options_(options), io_(1), epoll_(make_epoll()), nested_(io_, epoll_),
-    wheel_(options.wheel_tick, clock::now()), now_(clock::now()),
+  : options_(options),
+    io_(1),
+    epoll_(make_epoll()),
+    nested_(io_, epoll_),
+    wheel_(options.wheel_tick, clock::now()),
+    now_(clock::now()),
     read_buffer_(read_headroom + options.read_buffer_size),
     events_(options.sockets_per_turn) {
   pending_.reserve(options.sockets_per_turn);
@@ -149,10 +153,9 @@ bool reactor::turn(clock::time_point now, bool sockets) {
       std::chrono::nanoseconds(clock::now() - now).count());
     raise(counters_.turns, std::uint64_t{1});
     raise(counters_.turn_nanoseconds, took);
-    if (took > counters_.longest_turn_nanoseconds.load(
-          std::memory_order_relaxed))
-      counters_.longest_turn_nanoseconds.store(took,
-                                               std::memory_order_relaxed);
+    if (took
+        > counters_.longest_turn_nanoseconds.load(std::memory_order_relaxed))
+      counters_.longest_turn_nanoseconds.store(took, std::memory_order_relaxed);
     // Asio's own handlers get their chance while sockets keep us busy.
     if (counters_.turns.load(std::memory_order_relaxed) % 64 == 0)
       io_.poll();
@@ -163,8 +166,8 @@ bool reactor::turn(clock::time_point now, bool sockets) {
 bool reactor::poll_sockets() {
   if (!may_read())
     return false;
-  const int count = ::epoll_wait(epoll_, events_.data(),
-                                 static_cast<int>(events_.size()), 0);
+  const int count =
+    ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
   if (count <= 0)
     return false;
   raise(counters_.socket_events, static_cast<std::uint64_t>(count));
@@ -211,8 +214,7 @@ void reactor::help() {
   }
   const auto own = thread_id_.exchange(std::this_thread::get_id());
   turn(clock::now(), false);
-  const bool more =
-    has_ready() || has_posted_.load(std::memory_order_acquire);
+  const bool more = has_ready() || has_posted_.load(std::memory_order_acquire);
   const bool sooner = wheel_.next() < sleeping_until_;
   raise(counters_.helped, std::uint64_t{1});
   thread_id_.store(own);

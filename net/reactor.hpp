@@ -10,10 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <sys/epoll.h>
 #include <thread>
 #include <vector>
-
-#include <sys/epoll.h>
 
 namespace troupe::net {
 

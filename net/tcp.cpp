@@ -1,21 +1,18 @@
 #include "net/tcp.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 namespace troupe::net {
 
 namespace {
 
-std::error_code last_error() {
-  return {errno, std::generic_category()};
-}
+std::error_code last_error() { return {errno, std::generic_category()}; }
 
 } // namespace
 
@@ -54,9 +51,7 @@ std::optional<endpoint> endpoint::parse(std::string_view text) {
 endpoint endpoint::peer_of(int fd) {
   endpoint made;
   made.size_ = sizeof made.storage_;
-  if (::getpeername(fd, &made.storage_.any,
-                    &made.size_)
-      != 0)
+  if (::getpeername(fd, &made.storage_.any, &made.size_) != 0)
     return {};
   return made;
 }
@@ -64,9 +59,7 @@ endpoint endpoint::peer_of(int fd) {
 endpoint endpoint::local_of(int fd) {
   endpoint made;
   made.size_ = sizeof made.storage_;
-  if (::getsockname(fd, &made.storage_.any,
-                    &made.size_)
-      != 0)
+  if (::getsockname(fd, &made.storage_.any, &made.size_) != 0)
     return {};
   return made;
 }
@@ -84,12 +77,12 @@ std::string endpoint::to_string() const {
   const auto host = address();
   const auto port_text = std::to_string(port());
   return storage_.any.sa_family == AF_INET6 ? '[' + host + "]:" + port_text
-                                        : host + ':' + port_text;
+                                            : host + ':' + port_text;
 }
 
 std::uint16_t endpoint::port() const noexcept {
   return ntohs(storage_.any.sa_family == AF_INET6 ? storage_.v6.sin6_port
-                                              : storage_.v4.sin_port);
+                                                  : storage_.v4.sin_port);
 }
 
 void endpoint::set_port(std::uint16_t port) noexcept {
@@ -127,9 +120,8 @@ std::error_code listen(const endpoint& at, int backlog, int& fd) {
 accepted accept(int listener) {
   accepted made;
   made.peer.size_ = sizeof made.peer.storage_;
-  made.fd = ::accept4(listener,
-                      &made.peer.storage_.any,
-                      &made.peer.size_, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  made.fd = ::accept4(listener, &made.peer.storage_.any, &made.peer.size_,
+                      SOCK_NONBLOCK | SOCK_CLOEXEC);
   return made;
 }
 

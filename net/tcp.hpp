@@ -2,13 +2,12 @@
 // TCP addresses and sockets, as far as a listener and a connection need them.
 
 #include <cstdint>
+#include <netinet/in.h>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
-
-#include <netinet/in.h>
 #include <sys/socket.h>
+#include <system_error>
 
 namespace troupe::net {
 

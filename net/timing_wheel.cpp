@@ -3,7 +3,8 @@
 namespace troupe::net {
 
 timing_wheel::timing_wheel(std::chrono::milliseconds tick, clock_time start)
-  : tick_(tick), start_(start) {
+  : tick_(tick),
+    start_(start) {
   for (auto& slot : wheel_)
     slot.next_ = slot.prev_ = &slot;
 }

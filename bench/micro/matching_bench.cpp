@@ -20,7 +20,8 @@ std::string leaf(std::size_t i) {
 /// Filters like those of a fleet: 90 % exact, 9 % with `+`, 1 % with `#`.
 struct fleet {
   explicit fleet(std::size_t filters)
-    : graveyard(1, [] {}), index(1, graveyard) {
+    : graveyard(1, [] {}),
+      index(1, graveyard) {
     for (std::size_t i = 0; i < filters; ++i) {
       std::string filter;
       if (i % 100 == 0)
