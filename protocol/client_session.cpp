@@ -62,10 +62,9 @@ client_session::victim client_session::make_room(outbound& x) {
       ++at;
   else if (is_qos0)
     return {std::move(x), drop_reason::qos0_slow, true};
-  victim gone{std::move(queue_[at]),
-              queued_qos0_ > 0 ? drop_reason::qos0_slow
-                               : drop_reason::queue_full,
-              false};
+  victim gone{
+    std::move(queue_[at]),
+    queued_qos0_ > 0 ? drop_reason::qos0_slow : drop_reason::queue_full, false};
   queue_bytes_ -= gone.lost.message->memory();
   if (gone.lost.qos == qos::at_most_once)
     --queued_qos0_;
@@ -102,8 +101,7 @@ client_session::find(std::uint16_t packet_identifier) noexcept {
   const std::size_t at = packet_identifier >= first
                            ? std::size_t{packet_identifier} - first
                            : std::size_t{65'535} - first + packet_identifier;
-  if (at >= in_flight_.size()
-      || in_flight_[at].now == in_flight::state::settled
+  if (at >= in_flight_.size() || in_flight_[at].now == in_flight::state::settled
       || in_flight_[at].now == in_flight::state::waiting)
     return nullptr;
   return &in_flight_[at];

@@ -12,10 +12,10 @@ message_ptr message::make(const message_options& options) {
   for (const auto& run : options.properties)
     properties_size += run.size();
   std::uint8_t size_class = 0;
-  auto* memory = block_cache::acquire(sizeof(message) + options.topic.size()
-                                        + properties_size
-                                        + options.payload.size(),
-                                      size_class);
+  auto* memory =
+    block_cache::acquire(sizeof(message) + options.topic.size()
+                           + properties_size + options.payload.size(),
+                         size_class);
   auto* made = new (memory) message;
   made->size_class_ = size_class;
   made->topic_size_ = static_cast<std::uint16_t>(options.topic.size());
