@@ -384,10 +384,12 @@ void connection::wants_flush() {
   hold_buffers();
   // A socket that breaks is ended by `flush`: here its session may be in the
   // middle of a delivery.
-  if (at().dials().flush_each_message && !write_blocked_)
-    write(false);
-  else
+  if (!at().dials().flush_each_message || write_blocked_) {
     at().at_end_of_turn(*this);
+    return;
+  }
+  at().send_batches(); // what is acknowledged is in its receivers' mailboxes
+  write(false);
 }
 
 bool connection::release_buffers() {

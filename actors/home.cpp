@@ -205,6 +205,7 @@ session* home::session_of(client_ref who) noexcept {
 const match_result& home::match(std::string_view topic) {
   const auto& filters = shared_.index;
   if (cache_.empty()) {
+    count(numbers_.match_cache_misses);
     uncached_.clear();
     filters.match(topic, uncached_);
     return uncached_;

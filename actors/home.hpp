@@ -149,6 +149,9 @@ public:
   /// is carried out at once.
   void to_client(client_ref who, client_event&& what);
 
+  /// Sends what has come together for other reactors and shards; at the end
+  /// of a turn, and before an acknowledgement that leaves earlier.
+  void send_batches();
   /// Carries out a batch of another reactor.
   void carry_out(batch& in);
 
@@ -186,7 +189,6 @@ private:
                     filter_node* const* nodes, std::size_t count);
   void handle(client_ref who, client_event& what);
   batch& outbox(std::size_t to);
-  void send_batches();
   void wake_others();
   bool deliver_to_member(const to_member& what);
   std::size_t pick(const shared_group& group, const group_members& members,
