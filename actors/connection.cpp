@@ -3,6 +3,7 @@
 #include "actors/session.hpp"
 #include "net/tcp.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
@@ -13,6 +14,18 @@ namespace troupe::actors {
 using protocol::packet_type;
 using protocol::protocol_version;
 using protocol::reason_code;
+
+namespace {
+
+/// Payloads of this size are not copied into the output; less pays if the
+/// packet leaves with its neighbours, as it was read.
+constexpr std::size_t borrow_from = 8'192;
+constexpr std::size_t borrow_read_from = 512;
+/// So much output is written at once, while it is in the processor's cache:
+/// waiting for more would save no call worth saving.
+constexpr std::size_t write_early = 128 * 1'024;
+
+} // namespace
 
 connection::connection(caf::actor_config& config, home& on, int fd,
                        const listener_options& of, const net::endpoint& peer)
@@ -93,13 +106,14 @@ void connection::on_ready(std::uint32_t events) {
 
 void connection::read() {
   auto& numbers = at().numbers();
-  auto* buffer = at().read_buffer();
+  auto& blocks = at().reads();
   std::size_t taken = 0;
   while (fd_ >= 0 && !reading_paused_ && taken < at().dials().read_budget) {
-    const auto kept = input_.size() <= net::reactor::read_headroom
+    const auto kept = input_.size() <= protocol::read_blocks::most_before
                         ? input_.size()
                         : std::size_t{0};
-    const auto got = ::recv(fd_, buffer, at().read_buffer_size(), 0);
+    auto* const buffer = blocks.next(kept);
+    const auto got = ::recv(fd_, buffer + kept, blocks.room(), 0);
     if (got <= 0) {
       if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -110,13 +124,16 @@ void connection::read() {
     }
     count(numbers.reads);
     count(numbers.bytes_received, static_cast<std::uint64_t>(got));
+    at().has_read(static_cast<std::size_t>(got));
     last_read_ = at().now();
     if (kept != 0) { // the packet goes on where it broke off
-      std::memcpy(buffer - kept, input_.view().data(), kept);
+      std::memcpy(buffer, input_.view().data(), kept);
       input_.clear();
     }
-    take({buffer - kept, static_cast<std::size_t>(got) + kept});
-    if (static_cast<std::size_t>(got) < at().read_buffer_size())
+    const auto size = static_cast<std::size_t>(got) + kept;
+    take({buffer, size});
+    blocks.used(size);
+    if (static_cast<std::size_t>(got) < blocks.room())
       return; // nothing more for now
     taken += static_cast<std::size_t>(got);
   }
@@ -223,7 +240,7 @@ bool connection::on_live_packet(const protocol::frame& in) {
     count(numbers.pingreq_received);
     if (const auto ok = protocol::decode_ping(in, version_); !ok)
       return fail(ok.error(), "malformed PINGREQ");
-    protocol::encode_pingresp(output_);
+    protocol::encode_pingresp(out().bytes());
     count(numbers.pingresp_sent);
     count(numbers.packets_sent);
     wants_flush();
@@ -270,7 +287,7 @@ bool connection::on_publish(const protocol::frame& in) {
       packet.topic = known[packet.topic_alias - 1U];
     }
   }
-  const auto answer = session_->on_publish(packet);
+  const auto answer = session_->on_publish(packet, in);
   return answer == reason_code::success || fail(answer, "refused PUBLISH");
 }
 
@@ -294,34 +311,54 @@ bool connection::on_disconnect(const protocol::frame& in) {
 // ---- writing ---------------------------------------------------------------
 
 void connection::send(const protocol::message& message,
-                      protocol::delivery how) {
+                      const protocol::delivery& how) {
   if (fd_ < 0)
     return;
   if (aliases_ && aliases_->outbound_max != 0)
-    choose_alias(message, how);
-  protocol::encode_message(output_, message, how, version_, at().now());
+    encode(message, with_alias(message, how));
+  else
+    encode(message, how);
   ++sent_;
   count(at().numbers().packets_sent);
   count(at().numbers().publish_sent);
   wants_flush();
 }
 
-void connection::choose_alias(const protocol::message& message,
-                              protocol::delivery& how) {
+void connection::encode(const protocol::message& message,
+                        const protocol::delivery& how) {
+  auto& to = out();
+  const auto copied_below =
+    message.source() != nullptr ? borrow_read_from : borrow_from;
+  if (message.payload().size() < copied_below || write_blocked_) {
+    protocol::encode_message(to.bytes(), message, how, version_, at().now());
+    return;
+  }
+  auto body = protocol::packet_as_read(message, how, version_);
+  if (body.empty()) {
+    protocol::encode_message_head(to.bytes(), message, how, version_,
+                                  at().now());
+    body = message.payload();
+  }
+  to.borrow(message, body);
+}
+
+protocol::delivery connection::with_alias(const protocol::message& message,
+                                          protocol::delivery how) {
   auto& known = aliases_->outbound;
   if (const auto found = known.find(std::string{message.topic()});
       found != known.end()) {
     how.topic_alias = found->second;
     how.omit_topic = true;
-    return;
+    return how;
   }
   if (known.size() >= aliases_->outbound_max)
-    return;
+    return how;
   how.topic_alias = static_cast<std::uint16_t>(known.size() + 1);
   if (protocol::encoded_message_size(message, how, version_) > packet_limit_)
     how.topic_alias = 0; // it fits only without
   else
     known.emplace(message.topic(), how.topic_alias);
+  return how;
 }
 
 void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
@@ -347,7 +384,7 @@ void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
   packet.type = type;
   packet.packet_identifier = packet_identifier;
   packet.reason = reason;
-  protocol::encode_ack(output_, packet, version_, packet_limit_);
+  protocol::encode_ack(out().bytes(), packet, version_, packet_limit_);
   wants_flush();
 }
 
@@ -356,7 +393,7 @@ void connection::send_suback(std::uint16_t packet_identifier,
   protocol::suback_packet packet;
   packet.packet_identifier = packet_identifier;
   packet.reasons = reasons;
-  protocol::encode_suback(output_, packet, version_, packet_limit_);
+  protocol::encode_suback(out().bytes(), packet, version_, packet_limit_);
   count(at().numbers().suback_sent);
   count(at().numbers().packets_sent);
   wants_flush();
@@ -367,7 +404,7 @@ void connection::send_unsuback(std::uint16_t packet_identifier,
   protocol::unsuback_packet packet;
   packet.packet_identifier = packet_identifier;
   packet.reasons = reasons;
-  protocol::encode_unsuback(output_, packet, version_, packet_limit_);
+  protocol::encode_unsuback(out().bytes(), packet, version_, packet_limit_);
   count(at().numbers().unsuback_sent);
   count(at().numbers().packets_sent);
   wants_flush();
@@ -380,11 +417,20 @@ void connection::hold_buffers() {
   at().release_later(self_);
 }
 
+output& connection::out() {
+  if (!output_)
+    output_ = at().outputs().lend();
+  return *output_;
+}
+
 void connection::wants_flush() {
   hold_buffers();
+  if (writing_) // and goes on until nothing is left
+    return;
   // A socket that breaks is ended by `flush`: here its session may be in the
   // middle of a delivery.
-  if (!at().dials().flush_each_message || write_blocked_) {
+  if (write_blocked_
+      || (output_->size() < write_early && !at().dials().flush_each_message)) {
     at().at_end_of_turn(*this);
     return;
   }
@@ -396,8 +442,6 @@ bool connection::release_buffers() {
   if (at().now() - last_read_ < at().dials().idle_buffer_release)
     return false;
   holds_buffers_ = false;
-  if (output_.empty())
-    output_.release();
   if (input_.empty())
     input_.release();
   if (session_ != nullptr)
@@ -425,43 +469,41 @@ void connection::flush() {
     write();
 }
 
+ssize_t connection::send_some() {
+  std::array<iovec, 256> parts;
+  msghdr what{};
+  what.msg_iov = parts.data();
+  what.msg_iovlen = output_->gather(parts);
+  count(at().numbers().writes);
+  const auto sent =
+    what.msg_iovlen == 1
+      ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+      : ::sendmsg(fd_, &what, MSG_NOSIGNAL);
+  if (sent > 0) {
+    count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
+    output_->consume(static_cast<std::size_t>(sent));
+  }
+  return sent;
+}
+
 void connection::write(bool may_end) {
-  auto& numbers = at().numbers();
-  while (!output_.empty()) {
-    const auto bytes = output_.view();
-    const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    count(numbers.writes);
-    if (sent < 0) {
+  writing_ = true;
+  while (fd_ >= 0 && output_ && !output_->empty()) {
+    if (send_some() < 0) {
       if (errno == EINTR)
         continue;
-      if (errno != EAGAIN && !may_end) {
-        at().at_end_of_turn(*this);
-        return;
-      }
-      if (errno != EAGAIN) {
-        count(numbers.close_error);
-        end(false, false, "socket error");
-        return;
-      }
-      count(numbers.write_blocked);
-      if (!write_blocked_) {
-        write_blocked_ = true;
-        blocked_since_ = at().now();
-        arm_timer();
-      }
-      // A client that does not read is not read from either once a lot waits
-      // for it: its requests must not pile up here.
-      reading_paused_ = reading_paused_ || !writable();
-      watch_again();
+      writing_ = false;
+      on_write_error(errno, may_end);
       return;
     }
-    count(numbers.bytes_sent, static_cast<std::uint64_t>(sent));
-    output_.consume(static_cast<std::size_t>(sent));
     blocked_since_ = at().now();
-    if (output_.empty() && session_ != nullptr
+    if (output_->empty() && session_ != nullptr
         && session_->rules().queued() > 0)
       session_->pump();
   }
+  writing_ = false;
+  if (output_)
+    at().outputs().take_back(std::move(output_));
   if (write_blocked_) {
     write_blocked_ = false;
     reading_paused_ = phase_ == phase::claiming && reading_paused_;
@@ -469,6 +511,30 @@ void connection::write(bool may_end) {
     if (session_ != nullptr)
       session_->pump();
   }
+}
+
+void connection::on_write_error(int error, bool may_end) {
+  auto& numbers = at().numbers();
+  if (error != EAGAIN) {
+    if (!may_end) {
+      at().at_end_of_turn(*this);
+      return;
+    }
+    count(numbers.close_error);
+    end(false, false, "socket error");
+    return;
+  }
+  count(numbers.write_blocked);
+  output_->keep();
+  if (!write_blocked_) {
+    write_blocked_ = true;
+    blocked_since_ = at().now();
+    arm_timer();
+  }
+  // A client that does not read is not read from either once a lot waits for
+  // it: its requests must not pile up here.
+  reading_paused_ = reading_paused_ || !writable();
+  watch_again();
 }
 
 // ---- time ------------------------------------------------------------------
@@ -538,7 +604,8 @@ void connection::close(reason_code why, std::string_view cause) {
     packet.reason = why;
     if (problem_information_ || why != reason_code::success)
       packet.reason_string = cause;
-    if (protocol::encode_disconnect(output_, packet, version_, packet_limit_)) {
+    if (protocol::encode_disconnect(out().bytes(), packet, version_,
+                                    packet_limit_)) {
       count(at().numbers().disconnect_sent);
       count(at().numbers().packets_sent);
     }
@@ -549,12 +616,8 @@ void connection::close(reason_code why, std::string_view cause) {
 void connection::end(bool discard_will, bool discard, std::string_view cause) {
   if (phase_ == phase::closed)
     return;
-  if (fd_ >= 0 && !output_.empty() && !write_blocked_) {
-    const auto bytes = output_.view();
-    if (const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        sent > 0)
-      count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
-  }
+  if (fd_ >= 0 && output_ && !output_->empty() && !write_blocked_)
+    send_some();
   if (session_ != nullptr || phase_ != phase::awaiting_connect)
     at().log({log_level::debug, "connection.closed", cause,
               session_ != nullptr ? std::string_view{session_->client_id()}
@@ -576,6 +639,7 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
 void connection::close_socket() {
   at().forget(*this);
   net::timing_wheel::disarm(*this);
+  output_.reset();
   if (fd_ < 0)
     return;
   at().unwatch(fd_, *this);

@@ -3,6 +3,7 @@
 
 #include "actors/authentication.hpp"
 #include "actors/home.hpp"
+#include "actors/output.hpp"
 #include "net/tcp.hpp"
 #include "protocol/byte_buffer.hpp"
 #include "protocol/codec.hpp"
@@ -42,11 +43,11 @@ public:
   bool release_buffers();
   /// False while so much waits for the socket that more should be queued.
   bool writable() const noexcept {
-    return output_.size() < listener_.output_high_watermark;
+    return !output_ || output_->size() < listener_.output_high_watermark;
   }
   /// The receiver's limit, fixed header included.
   std::size_t packet_limit() const noexcept { return packet_limit_; }
-  void send(const protocol::message& message, protocol::delivery how);
+  void send(const protocol::message& message, const protocol::delivery& how);
   void send_ack(protocol::packet_type type, std::uint16_t packet_identifier,
                 protocol::reason_code reason);
   void send_suback(std::uint16_t packet_identifier,
@@ -143,9 +144,15 @@ private:
   void close_socket();
   void leave_home();
   void write(bool may_end = true);
+  void on_write_error(int error, bool may_end);
   void wants_flush();
   void hold_buffers();
-  void choose_alias(const protocol::message& message, protocol::delivery& how);
+  output& out();
+  /// One call of the socket. @returns as send(2).
+  ssize_t send_some();
+  protocol::delivery with_alias(const protocol::message& message,
+                                protocol::delivery how);
+  void encode(const protocol::message& message, const protocol::delivery& how);
   void watch_again();
   void pause_reading(bool pause);
   void arm_timer();
@@ -155,6 +162,7 @@ private:
   phase phase_ = phase::awaiting_connect;
   protocol::protocol_version version_ = protocol::protocol_version::mqtt_5_0;
   bool write_blocked_ = false;
+  bool writing_ = false;
   bool reading_paused_ = false;
   bool hung_up_ = false; ///< and not watched any more until it is read again
   bool problem_information_ = true;
@@ -165,8 +173,8 @@ private:
   session* session_ = nullptr;
   const listener_options& listener_;
   net::endpoint peer_; ///< kept: a socket that was reset cannot tell it
-  protocol::byte_buffer input_; ///< of an unfinished packet
-  protocol::byte_buffer output_;
+  protocol::byte_buffer input_;    ///< of an unfinished packet
+  std::unique_ptr<output> output_; ///< null while nothing waits
   std::size_t packet_limit_ = protocol::no_packet_limit;
   std::chrono::steady_clock::time_point last_read_;
   std::chrono::steady_clock::time_point blocked_since_;

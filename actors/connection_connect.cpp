@@ -221,7 +221,7 @@ void connection::send_auth(reason_code reason, protocol::bytes_view data) {
   packet.method = authentication_->method; // [MQTT-4.12.0-5]
   if (!data.empty())
     packet.data = data;
-  protocol::encode_auth(output_, packet, packet_limit_);
+  protocol::encode_auth(out().bytes(), packet, packet_limit_);
   count(at().numbers().auth_sent);
   count(at().numbers().packets_sent);
   wants_flush();
@@ -261,7 +261,8 @@ void connection::handle(client_event& what) {
     if (version_ == protocol_version::mqtt_5_0 && fd_ >= 0) {
       protocol::disconnect_packet packet;
       packet.reason = reason_code::session_taken_over; // [MQTT-3.1.4-3]
-      protocol::encode_disconnect(output_, packet, version_, packet_limit_);
+      protocol::encode_disconnect(out().bytes(), packet, version_,
+                                  packet_limit_);
       count(at().numbers().disconnect_sent);
       count(at().numbers().packets_sent);
     }
@@ -365,7 +366,7 @@ void connection::send_connack(bool session_present) {
   }
   count(at().numbers().connack_sent);
   count(at().numbers().packets_sent);
-  protocol::encode_connack(output_, packet, version_, packet_limit_);
+  protocol::encode_connack(out().bytes(), packet, version_, packet_limit_);
   wants_flush();
 }
 
@@ -375,7 +376,8 @@ void connection::refuse(reason_code why, std::string_view cause) {
   packet.reason = why;
   if (version_ == protocol_version::mqtt_5_0)
     packet.reason_string = cause;
-  if (protocol::encode_connack(output_, packet, version_, packet_limit_)) {
+  if (protocol::encode_connack(out().bytes(), packet, version_,
+                               packet_limit_)) {
     count(numbers.connack_sent);
     count(numbers.packets_sent);
   }

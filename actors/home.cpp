@@ -8,6 +8,7 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <bit>
 
 namespace troupe::actors {
 
@@ -64,6 +65,7 @@ home::home(shared_state& shared, const net::reactor_options& options)
     caf::execution_unit(&shared.system),
     shared_(shared),
     random_(std::random_device{}()),
+    reads_(shared.options.actors.read_buffer),
     cache_(shared.options.actors.match_cache),
     outboxes_(shared.options.actors.reactors),
     shard_outboxes_(shared.options.actors.shards),
@@ -242,35 +244,30 @@ batch& home::outbox(std::size_t to) {
   return *box;
 }
 
-bool home::route(const message_ptr& message, shard_position position,
+bool home::route(message_ptr message, shard_position position,
                  const match_result& to, session* publisher) {
   bool somebody = to.reactors != 0;
-  if (to.reactors != 0) {
-    const auto here = 1U << index();
-    if (to.reactors == here) {
-      deliver_here(message, position, to.nodes.data(), to.nodes.size());
-    } else {
-      for (std::size_t r = 0; r < outboxes_.size(); ++r) {
-        const auto bit = 1U << r;
-        if ((to.reactors & bit) == 0)
-          continue;
-        if (r == index()) {
-          deliver_here(message, position, to.nodes.data(), to.nodes.size());
-          continue;
-        }
-        auto& box = outbox(r);
-        const auto first = static_cast<std::uint32_t>(box.nodes.size());
-        for (auto* node : to.nodes)
-          if ((node->reactors.load(std::memory_order_relaxed) & bit) != 0)
-            box.nodes.push_back(node);
-        const auto last = static_cast<std::uint32_t>(box.nodes.size());
-        box.items.emplace_back(
-          to_subscribers{message, position, first, last - first});
-      }
-    }
+  auto left = to.reactors;
+  if ((left & 1U << index()) != 0) {
+    left &= ~(1U << index());
+    deliver_here(message, position, to.nodes.data(), to.nodes.size());
   }
   for (auto* group : to.groups)
     somebody |= route_to_group(message, *group, publisher, {}, 0);
+  while (left != 0) {
+    const auto bit = left & (~left + 1);
+    left &= ~bit;
+    auto& box = outbox(static_cast<std::size_t>(std::countr_zero(bit)));
+    const auto first = static_cast<std::uint32_t>(box.nodes.size());
+    for (auto* node : to.nodes)
+      if ((node->reactors.load(std::memory_order_relaxed) & bit) != 0)
+        box.nodes.push_back(node);
+    const auto count_of = static_cast<std::uint32_t>(box.nodes.size()) - first;
+    // The last one gets our reference: counting costs more than it seems,
+    // when another processor holds the message's memory.
+    box.items.emplace_back(to_subscribers{
+      left != 0 ? message : std::move(message), position, first, count_of});
+  }
   return somebody;
 }
 
@@ -404,7 +401,7 @@ void home::redeliver(const message_ptr& message, shared_group& group,
     cluster::group_return_command back;
     back.share_name = group.share_name;
     back.filter = std::string{group.filter->text()};
-    back.message = message;
+    back.message = message.kept();
     to_shard(shard_of(message->topic()), std::move(back));
     return;
   }
@@ -543,6 +540,8 @@ void home::sweep() {
   });
   if (to_release_.empty() && to_release_.capacity() > 1'024)
     to_release_.shrink_to_fit();
+  reads_.trim();
+  outputs_.trim();
   start_sweeping();
 }
 

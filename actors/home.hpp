@@ -4,9 +4,11 @@
 #include "actors/batch.hpp"
 #include "actors/metrics.hpp"
 #include "actors/options.hpp"
+#include "actors/output.hpp"
 #include "actors/pinned_actor.hpp"
 #include "actors/subscription_index.hpp"
 #include "net/reactor.hpp"
+#include "protocol/read_block.hpp"
 
 #include <caf/execution_unit.hpp>
 
@@ -93,6 +95,9 @@ public:
   metrics& numbers() noexcept { return numbers_; }
   const metrics& numbers() const noexcept { return numbers_; }
   std::minstd_rand& random() noexcept { return random_; }
+  /// Where sockets are read into.
+  protocol::read_blocks& reads() noexcept { return reads_; }
+  output_pool& outputs() noexcept { return outputs_; }
 
   // ---- actors --------------------------------------------------------------
 
@@ -124,7 +129,7 @@ public:
   /// To all live subscribers of the node, and one member of each group.
   /// @param publisher  whose group cursors to use; may be null.
   /// @returns whether anybody was to have it.
-  bool route(const message_ptr& message, shard_position position,
+  bool route(message_ptr message, shard_position position,
              const match_result& to, session* publisher);
 
   /// To one member of `group` other than `except`.
@@ -218,6 +223,8 @@ private:
   shared_state& shared_;
   metrics numbers_;
   std::minstd_rand random_;
+  protocol::read_blocks reads_;
+  output_pool outputs_;
   std::deque<caf::resumable*> ready_;
   std::mutex remote_mutex_;
   std::vector<caf::resumable*> remote_; ///< guarded by remote_mutex_

@@ -33,8 +33,8 @@ node::node(node_options options, log_sink log)
     x.wheel_tick = dials.wheel_tick;
     x.core = dials.pin_reactors ? static_cast<int>(i % cores()) : -1;
     x.own_file_table = dials.own_file_tables;
-    x.read_buffer_size = dials.read_buffer;
     x.sockets_per_turn = dials.sockets_per_turn;
+    x.bytes_per_turn = dials.bytes_per_turn;
     shared_->homes.push_back(std::make_unique<home>(*shared_, x));
   }
   for (auto& x : shared_->homes)

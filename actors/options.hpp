@@ -62,12 +62,13 @@ struct actor_options {
   bool own_file_tables = false;
   std::size_t worker_threads = 1;
   std::size_t shards = 16;
-  std::size_t read_buffer = 65'536;
+  std::size_t read_buffer = 262'144;
   std::size_t sockets_per_turn = 256;
+  std::size_t bytes_per_turn = 262'144;
   /// Deliveries one reactor may have under way to another before it stops
   /// reading; and commands to a shard.
   std::size_t credit = 65'536;
-  std::size_t read_budget = 65'536; ///< bytes per connection and turn
+  std::size_t read_budget = 262'144; ///< bytes per connection and turn
   bool flush_each_message = false;
   std::chrono::milliseconds idle_buffer_release{5'000}; ///< 0: never
   std::chrono::milliseconds wheel_tick{100};

@@ -47,7 +47,9 @@ public:
   // ---- from its connection -------------------------------------------------
   // Answers other than success end the connection with that Reason Code.
 
-  protocol::reason_code on_publish(const protocol::publish_packet& in);
+  /// @param as_read  where `in` lies.
+  protocol::reason_code on_publish(const protocol::publish_packet& in,
+                                   const protocol::frame& as_read);
   protocol::reason_code on_ack(const protocol::ack_packet& in);
   protocol::reason_code on_subscribe(const protocol::subscribe_packet& in);
   protocol::reason_code on_unsubscribe(const protocol::unsubscribe_packet& in);
@@ -169,6 +171,9 @@ private:
 
   bool durable() const noexcept { return durable_; }
   // session_publish.cpp
+  void borrow(protocol::message_options& made,
+              const protocol::publish_packet& in,
+              const protocol::frame& as_read);
   protocol::reason_code refuse(const protocol::publish_packet& in,
                                protocol::reason_code reason);
   void acknowledge(const protocol::publish_packet& in,

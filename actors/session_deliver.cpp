@@ -64,7 +64,7 @@ void session::deliver(const message_ptr& message, shard_position position,
     link_->send(*message, {x.qos, x.retain});
     return;
   }
-  x.message = message;
+  x.message = message.kept();
   x.position = position;
   x.group = group;
   x.subscription_identifier = identifier;

@@ -75,6 +75,13 @@ inline constexpr auto fields<actors> = std::tuple{
         reload::cold,
         "Most sockets that a reactor looks at before its actors have their "
         "turn and output is written."},
+  field{&actors::bytes_per_turn,
+        "bytes_per_turn",
+        {1_KB, 1024_MB},
+        reload::cold,
+        "Bytes read in a turn after which the other sockets wait for the "
+        "next one, so that large messages are written while they are in the "
+        "processor's cache."},
   field{&actors::credit,
         "credit",
         {1, 10'000'000, "messages"},

@@ -128,9 +128,10 @@ struct node {
 
 /// `[actors]`: dials of the reactors and of the actors on them.
 struct actors {
-  byte_size read_buffer = 64_KB;
-  byte_size read_budget = 64_KB;
+  byte_size read_buffer = 256_KB;
+  byte_size read_budget = 256_KB;
   std::uint32_t sockets_per_turn = 256;
+  byte_size bytes_per_turn = 256_KB;
   std::uint32_t credit = 65'536;
   flush_policy flush = flush_policy::turn;
   std::optional<milliseconds> idle_buffer_release = 5s;

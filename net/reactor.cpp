@@ -32,7 +32,6 @@ reactor::reactor(const reactor_options& options)
     nested_(io_, epoll_),
     wheel_(options.wheel_tick, clock::now()),
     now_(clock::now()),
-    read_buffer_(read_headroom + options.read_buffer_size),
     events_(options.sockets_per_turn) {
   pending_.reserve(options.sockets_per_turn);
 }
@@ -166,20 +165,26 @@ bool reactor::turn(clock::time_point now, bool sockets) {
 bool reactor::poll_sockets() {
   if (!may_read())
     return false;
-  const int count =
-    ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
-  if (count <= 0)
-    return false;
-  raise(counters_.socket_events, static_cast<std::uint64_t>(count));
-  busy_ |= count >= 4;
-  pending_.clear();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-    pending_.push_back(
-      {static_cast<socket_handler*>(events_[i].data.ptr), events_[i].events});
-  for (std::size_t i = 0; i < pending_.size(); ++i)
-    if (auto* handler = pending_[i].handler)
-      handler->on_ready(pending_[i].events);
-  pending_.clear();
+  if (next_pending_ == pending_.size()) {
+    pending_.clear();
+    next_pending_ = 0;
+    const int count =
+      ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
+    if (count <= 0)
+      return false;
+    raise(counters_.socket_events, static_cast<std::uint64_t>(count));
+    busy_ |= count >= 4;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+      pending_.push_back(
+        {static_cast<socket_handler*>(events_[i].data.ptr), events_[i].events});
+  }
+  read_in_turn_ = 0;
+  while (next_pending_ < pending_.size()
+         && read_in_turn_ < options_.bytes_per_turn) {
+    const auto event = pending_[next_pending_++];
+    if (event.handler != nullptr)
+      event.handler->on_ready(event.events);
+  }
   return true;
 }
 

@@ -48,10 +48,12 @@ struct reactor_options {
   int core = -1;
   /// Gives the thread a file table of its own (unshare(2), CLONE_FILES).
   bool own_file_table = false;
-  /// Bytes one read takes at most; one buffer serves all sockets here.
-  std::size_t read_buffer_size = 65'536;
   /// Sockets looked at between two rounds of actors.
   std::size_t sockets_per_turn = 256;
+  /// Bytes read (see `has_read`) after which a turn leaves its other sockets
+  /// to the next one, so that what was read is still in the processor's cache
+  /// when it is written.
+  std::size_t bytes_per_turn = 262'144;
 };
 
 /// Counters of a reactor: written by its thread, read by any.
@@ -137,20 +139,10 @@ public:
       to_flush_.push_back(&x);
     }
   }
+  /// What a socket handler read, for `reactor_options::bytes_per_turn`.
+  void has_read(std::size_t bytes) noexcept { read_in_turn_ += bytes; }
   /// Takes back `at_end_of_turn`, for a flushable that goes away.
   void forget(flushable& x) noexcept;
-
-  /// One buffer for the reads of all sockets; its content is gone when the
-  /// handler returns.
-  std::uint8_t* read_buffer() noexcept {
-    return read_buffer_.data() + read_headroom;
-  }
-  std::size_t read_buffer_size() const noexcept {
-    return read_buffer_.size() - read_headroom;
-  }
-  /// Bytes before `read_buffer()` that may be written: for the beginning of
-  /// a packet whose rest is about to be read.
-  static constexpr std::size_t read_headroom = 16'384;
 
 protected:
   /// Runs what became ready outside of sockets; actors, in a derived class.
@@ -200,7 +192,6 @@ private:
   std::chrono::steady_clock::time_point sleeping_until_;
   timing_wheel wheel_;
   std::chrono::steady_clock::time_point now_;
-  std::vector<std::uint8_t> read_buffer_;
   std::vector<flushable*> to_flush_;
   std::vector<flushable*> flushing_;
   /// Handlers whose events of the current poll are still to come.
@@ -210,6 +201,8 @@ private:
   };
   std::vector<epoll_event> events_;
   std::vector<pending_event> pending_;
+  std::size_t next_pending_ = 0; ///< of `pending_`: the others have been told
+  std::size_t read_in_turn_ = 0;
 
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_; ///< guarded by posted_mutex_

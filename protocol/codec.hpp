@@ -145,6 +145,15 @@ std::size_t encoded_message_size(const message& in, const delivery& how,
 void encode_message(byte_buffer& out, const message& in, const delivery& how,
                     protocol_version version, time_point now);
 
+/// The same without the payload, which is to follow.
+void encode_message_head(byte_buffer& out, const message& in,
+                         const delivery& how, protocol_version version,
+                         time_point now);
+/// The packet that `in` came in, if `encode_message` would append just that;
+/// else nothing.
+bytes_view packet_as_read(const message& in, const delivery& how,
+                          protocol_version version) noexcept;
+
 // ---- the other side, for tests, tools and bridges --------------------------
 void encode_connect(byte_buffer& out, const connect_packet& packet);
 void encode_publish(byte_buffer& out, const publish_packet& packet,

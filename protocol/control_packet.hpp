@@ -20,6 +20,10 @@ struct frame {
     return static_cast<packet_type>(first_byte >> 4);
   }
   std::uint8_t flags() const noexcept { return first_byte & 0x0F; }
+  /// The packet with its fixed header, where `next_frame` found it.
+  bytes_view whole() const noexcept {
+    return {body.data() + body.size() - size, size};
+  }
 };
 
 /// User Properties (0x26, name, value) as they stand on the wire, from the

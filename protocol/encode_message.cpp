@@ -63,10 +63,14 @@ std::size_t encoded_message_size(const message& in, const delivery& how,
   return publish_layout{in, how, version}.whole;
 }
 
-void encode_message(byte_buffer& out, const message& in, const delivery& how,
-                    protocol_version version, time_point now) {
+namespace {
+
+/// @param body  bytes of the payload to encode: all or none.
+void encode(byte_buffer& out, const message& in, const delivery& how,
+            protocol_version version, time_point now, bytes_view body) {
   const publish_layout layout{in, how, version};
-  auto* const begin = out.extend(layout.whole);
+  const auto size = layout.whole - in.payload().size() + body.size();
+  auto* const begin = out.extend(size);
   wire_writer to{begin};
   to.u8(static_cast<std::uint8_t>(0x30 | (how.dup ? 0x08 : 0x00)
                                   | static_cast<unsigned>(how.qos) << 1
@@ -80,8 +84,34 @@ void encode_message(byte_buffer& out, const message& in, const delivery& how,
     if (layout.properties != 0)
       put_message_properties(to, in, how, now);
   }
-  to.bytes(in.payload());
-  assert(to.position() == begin + layout.whole);
+  to.bytes(body);
+  assert(to.position() == begin + size);
+}
+
+} // namespace
+
+void encode_message(byte_buffer& out, const message& in, const delivery& how,
+                    protocol_version version, time_point now) {
+  encode(out, in, how, version, now, in.payload());
+}
+
+void encode_message_head(byte_buffer& out, const message& in,
+                         const delivery& how, protocol_version version,
+                         time_point now) {
+  encode(out, in, how, version, now, {});
+}
+
+bytes_view packet_as_read(const message& in, const delivery& how,
+                          protocol_version version) noexcept {
+  const auto* from = in.source();
+  const auto is_5 = [](protocol_version x) {
+    return x == protocol_version::mqtt_5_0;
+  };
+  if (from == nullptr || is_5(from->version) != is_5(version)
+      || how.qos != qos::at_most_once || how.retain || how.dup
+      || how.topic_alias != 0 || !how.subscription_identifiers.empty())
+    return {};
+  return from->packet;
 }
 
 } // namespace troupe::protocol

@@ -12,6 +12,16 @@
 namespace troupe::protocol {
 
 class message_ptr;
+class read_block;
+
+/// The bytes that a message was made from, left where they were read.
+struct message_source {
+  read_block* block = nullptr;
+  /// The whole PUBLISH, if a receiver at QoS 0 may get it as it is; else
+  /// empty.
+  bytes_view packet{};
+  protocol_version version{};
+};
 
 /// What a `message` is made from; everything is borrowed and copied once.
 struct message_options {
@@ -28,10 +38,14 @@ struct message_options {
   time_point received_at{};
   /// Hash of the publisher's Client Identifier, for No Local; 0: nobody.
   std::uint64_t publisher = 0;
+  /// With a block, in which the payload lies: the payload is not copied, and
+  /// the message is for the moment; see `message_ptr::kept`.
+  message_source source{};
 };
 
 /// Immutable and reference-counted; header, topic, properties and payload lie
-/// in one allocation. May be shared between threads.
+/// in one allocation, unless the payload is borrowed from where it was read.
+/// May be shared between threads.
 class message {
 public:
   static message_ptr make(const message_options& options);
@@ -42,8 +56,11 @@ public:
   bytes_view properties() const noexcept {
     return {body() + topic_size_, properties_size_};
   }
-  bytes_view payload() const noexcept {
-    return {body() + topic_size_ + properties_size_, payload_size_};
+  bytes_view payload() const noexcept { return {payload_, payload_size_}; }
+  /// Of a borrowed payload; else null.
+  const message_source* source() const noexcept {
+    return borrows_ ? reinterpret_cast<const message_source*>(this + 1)
+                    : nullptr;
   }
   protocol::qos qos() const noexcept { return qos_; }
   bool retain() const noexcept { return retain_; }
@@ -76,7 +93,8 @@ private:
   friend class message_ptr;
   message() = default;
   const std::uint8_t* body() const noexcept {
-    return reinterpret_cast<const std::uint8_t*>(this + 1);
+    return reinterpret_cast<const std::uint8_t*>(this + 1)
+           + (borrows_ ? sizeof(message_source) : 0);
   }
 
   mutable std::atomic<std::uint32_t> references_{1};
@@ -86,10 +104,12 @@ private:
   protocol::qos qos_ = qos::at_most_once;
   bool retain_ = false;
   bool has_expiry_ = false;
+  bool borrows_ = false;
   std::uint8_t size_class_ = 0; ///< of its block, see `block_cache`
   std::uint32_t expiry_interval_ = 0;
   time_point received_at_{};
   std::uint64_t publisher_ = 0;
+  const std::uint8_t* payload_ = nullptr;
 };
 
 /// Shared ownership of a message.
@@ -107,6 +127,15 @@ public:
     return *this;
   }
   ~message_ptr() { reset(); }
+
+  /// One more owner of a message that somebody owns.
+  static message_ptr share(const message& in) noexcept {
+    in.references_.fetch_add(1, std::memory_order_relaxed);
+    return message_ptr{&in};
+  }
+  /// The same message for longer than a turn: a copy if the payload is
+  /// borrowed, as the block that it lies in is much larger than it.
+  message_ptr kept() const;
 
   const message& operator*() const noexcept { return *raw_; }
   const message* operator->() const noexcept { return raw_; }

@@ -88,6 +88,7 @@ actors::node_options node_options_of(const config::settings& from) {
   dials.idle_buffer_release =
     from.actors.idle_buffer_release.value_or(config::milliseconds{0});
   dials.sockets_per_turn = from.actors.sockets_per_turn;
+  dials.bytes_per_turn = from.actors.bytes_per_turn.count;
   dials.credit = from.actors.credit;
   dials.wheel_tick = from.actors.wheel_tick;
   dials.log_commit_delay = from.shards.log_commit_delay;

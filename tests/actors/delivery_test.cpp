@@ -267,3 +267,44 @@ BOOST_AUTO_TEST_CASE(a_socket_that_breaks_while_it_is_written_ends_one_client) {
     BOOST_TEST(node.running_actors() == 0U);
   }
 }
+
+BOOST_AUTO_TEST_CASE(large_messages_arrive_whole_whoever_reads_slowly) {
+  // At QoS 0 they are borrowed from where they were read, until a receiver is
+  // slow: what waits must be its own.
+  on_every_shape([](std::size_t homes, auto delay) {
+    auto options = options_with(homes, delay);
+    options.actors.read_buffer = options.actors.read_budget = 4'096;
+    options.actors.bytes_per_turn = 4'096;
+    options.mqtt.max_mqueue_len = 0;
+    manual_node node{options};
+    auto& slow = node.attach(0, 4'096);
+    slow.connect({.id = "slow"});
+    node.run_until_idle();
+    node.subscribe(slow, "big/#", {.maximum_qos = qos::at_most_once});
+    auto& named = node.connect(0, {.id = "named"});
+    node.subscribe(named, "big/#", {.identifier = 7});
+    auto& fast = node.connect(homes - 1, {.id = "fast"});
+    node.subscribe(fast, "big/#");
+    auto& publisher = node.connect(homes / 2, {.id = "p"});
+    texts expected;
+    slow.reads = false;
+    for (int i = 0; i < 200; ++i) {
+      const auto size = 300 + static_cast<std::size_t>(i) * 97 % 9'000;
+      expected.push_back(std::to_string(i)
+                         + std::string(size, static_cast<char>('a' + i % 26)));
+      publisher.publish(
+        "big/" + std::to_string(i % 3), expected.back(),
+        {.qos = i % 5 == 4 ? qos::at_least_once : qos::at_most_once});
+      if (i % 9 == 0)
+        node.run_until_idle();
+    }
+    node.settle();
+    BOOST_TEST(fast.payloads() == expected, each);
+    BOOST_TEST(named.payloads() == expected, each);
+    BOOST_TEST(named.got.front().identifiers == std::vector<std::uint32_t>{7},
+               each);
+    slow.reads = true;
+    node.settle();
+    BOOST_TEST(slow.payloads() == expected, each);
+  });
+}
