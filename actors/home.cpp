@@ -250,7 +250,8 @@ bool home::route(message_ptr message, shard_position position,
   auto left = to.reactors;
   if ((left & 1U << index()) != 0) {
     left &= ~(1U << index());
-    deliver_here(message, position, to.nodes.data(), to.nodes.size());
+    const bool last = left == 0 && to.groups.empty();
+    deliver_here(message, last ? &message : nullptr, position, to.nodes);
   }
   for (auto* group : to.groups)
     somebody |= route_to_group(message, *group, publisher, {}, 0);
@@ -271,19 +272,23 @@ bool home::route(message_ptr message, shard_position position,
   return somebody;
 }
 
-void home::deliver_here(const message_ptr& message, shard_position position,
-                        filter_node* const* nodes, std::size_t count_of) {
-  if (count_of == 1) {
-    nodes[0]->list(index()).for_each([&](const subscriber_list::entry& x) {
-      x.who->deliver(message, position, x.options, x.identifier, nullptr);
+void home::deliver_here(const message_ptr& message, message_ptr* last,
+                        shard_position position,
+                        std::span<filter_node* const> nodes) {
+  if (nodes.size() == 1) {
+    const auto& list = nodes[0]->list(index());
+    if (list.size() != 1)
+      last = nullptr;
+    list.for_each([&](const subscriber_list::entry& x) {
+      x.who->deliver(message, last, position, x.options, x.identifier, nullptr);
     });
     return;
   }
   // Overlapping filters: one copy with the highest QoS and all Subscription
   // Identifiers [MQTT-3.3.4-2 to -4].
   std::size_t used = 0;
-  for (std::size_t i = 0; i < count_of; ++i)
-    nodes[i]->list(index()).for_each([&](const subscriber_list::entry& x) {
+  for (auto* node : nodes)
+    node->list(index()).for_each([&](const subscriber_list::entry& x) {
       if ((x.options & 4) != 0 && x.who->published(*message))
         return;
       for (std::size_t k = 0; k < used; ++k)
@@ -309,7 +314,8 @@ void home::deliver_here(const message_ptr& message, shard_position position,
     });
   for (std::size_t k = 0; k < used; ++k) {
     auto& x = overlaps_[k];
-    x.who->deliver(message, position, x.options, x.identifier, nullptr, x.more);
+    x.who->deliver(message, nullptr, position, x.options, x.identifier, nullptr,
+                   x.more);
   }
 }
 
@@ -371,22 +377,22 @@ bool home::route_to_group(const message_ptr& message, shared_group& group,
     at = (at + 1) % members.size();
   if (members[at].who == except)
     return false;
-  const to_member what{message, &group, members[at], attempts};
+  to_member what{message, &group, members[at], attempts};
   if (what.member.who.reactor == index()) {
     if (!deliver_to_member(what))
       redeliver(message, group, what.member.who, attempts);
   } else {
-    outbox(what.member.who.reactor).items.emplace_back(what);
+    outbox(what.member.who.reactor).items.emplace_back(std::move(what));
   }
   return true;
 }
 
-bool home::deliver_to_member(const to_member& what) {
+bool home::deliver_to_member(to_member& what) {
   auto* to = session_of(what.member.who);
   if (to == nullptr || !to->takes_from(*what.group))
     return false;
-  to->deliver(what.message, {}, what.member.options, what.member.identifier,
-              what.group);
+  to->deliver(what.message, &what.message, {}, what.member.options,
+              what.member.identifier, what.group);
   return true;
 }
 
@@ -452,8 +458,8 @@ void home::handle(client_ref who, client_event& what) {
 void home::carry_out(batch& in) {
   for (auto& item : in.items) {
     if (auto* x = std::get_if<to_subscribers>(&item)) {
-      deliver_here(x->message, x->position, in.nodes.data() + x->first_node,
-                   x->node_count);
+      deliver_here(x->message, &x->message, x->position,
+                   std::span{in.nodes}.subspan(x->first_node, x->node_count));
     } else if (auto* member = std::get_if<to_member>(&item)) {
       if (!deliver_to_member(*member))
         redeliver(member->message, *member->group, member->member.who,
@@ -523,7 +529,8 @@ bool home::may_read() {
 }
 
 void home::end_of_turn() {
-  send_batches(); // what flushing and timers brought up
+  if (!holds_output())
+    send_batches(); // what flushing and timers brought up
   shared_.graveyard.turn_ended(index(), turn_began_);
   wake_others();
   driven = std::exchange(helper_, nullptr);

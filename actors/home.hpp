@@ -190,12 +190,14 @@ private:
   void end_of_turn() override;
   void on_start() override;
 
-  void deliver_here(const message_ptr& message, shard_position position,
-                    filter_node* const* nodes, std::size_t count);
+  /// @param last  as of `session::deliver`.
+  void deliver_here(const message_ptr& message, message_ptr* last,
+                    shard_position position,
+                    std::span<filter_node* const> nodes);
   void handle(client_ref who, client_event& what);
   batch& outbox(std::size_t to);
   void wake_others();
-  bool deliver_to_member(const to_member& what);
+  bool deliver_to_member(to_member& what);
   std::size_t pick(const shared_group& group, const group_members& members,
                    const message_ptr& message, session* publisher);
   void sweep();

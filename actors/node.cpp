@@ -22,7 +22,7 @@ std::size_t cores() {
 node::node(node_options options, log_sink log)
   : started_(std::chrono::steady_clock::now()) {
   if (options.actors.reactors == 0)
-    options.actors.reactors = cores();
+    options.actors.reactors = std::max<std::size_t>(1, cores() - 1);
   config_.set("scheduler.max-threads", options.actors.worker_threads);
   system_ = std::make_unique<caf::actor_system>(config_);
   shared_ = std::make_unique<shared_state>(*system_, options, std::move(log));

@@ -68,9 +68,11 @@ public:
   bool published(const protocol::message& message) const noexcept {
     return message.publisher() == hash_;
   }
-  void deliver(const message_ptr& message, shard_position position,
-               packed_options options, std::uint32_t identifier,
-               shared_group* group,
+  /// @param last  `message` if the caller needs it no more: counting owners
+  ///              costs more than the rest when memory is cold. May be null.
+  void deliver(const message_ptr& message, message_ptr* last,
+               shard_position position, packed_options options,
+               std::uint32_t identifier, shared_group* group,
                std::span<const std::uint32_t> more_identifiers = {});
   /// False if a group should give the message to somebody else.
   bool takes_from(const shared_group& group) const noexcept;

@@ -20,9 +20,9 @@ bool session::takes_from(const shared_group& group) const noexcept {
                         });
 }
 
-void session::deliver(const message_ptr& message, shard_position position,
-                      packed_options options, std::uint32_t identifier,
-                      shared_group* group,
+void session::deliver(const message_ptr& message, message_ptr* last,
+                      shard_position position, packed_options options,
+                      std::uint32_t identifier, shared_group* group,
                       std::span<const std::uint32_t> more_identifiers) {
   auto& numbers = at().numbers();
   const auto& limits = at().mqtt();
@@ -64,7 +64,8 @@ void session::deliver(const message_ptr& message, shard_position position,
     link_->send(*message, {x.qos, x.retain});
     return;
   }
-  x.message = message.kept();
+  x.message = last != nullptr && message->source() == nullptr ? std::move(*last)
+                                                              : message.kept();
   x.position = position;
   x.group = group;
   x.subscription_identifier = identifier;

@@ -25,12 +25,14 @@ inline constexpr auto fields<node> = std::tuple{
         reload::cold,
         "Directory of the node's files, created if missing. Two nodes never "
         "share one."},
-  field{&node::reactors,
-        "reactors",
-        {0, 256, "threads"},
-        reload::cold,
-        "Threads that do network input and output and run the actors of "
-        "connections, sessions and shards. 0: one per core."},
+  field{
+    &node::reactors,
+    "reactors",
+    {0, 256, "threads"},
+    reload::cold,
+    "Threads that do network input and output and run the actors of "
+    "connections, sessions and shards. 0: one per core, but one core is left "
+    "to storage, to the kernel and to others."},
   field{&node::pinning, "pinning", reload::cold,
         "Whether each reactor thread is bound to a core of its own. Helps on "
         "machines that run nothing else."},

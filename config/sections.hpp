@@ -119,7 +119,7 @@ struct listeners {
 struct node {
   std::string name = "troupe";
   std::string data_dir = "data";
-  std::uint32_t reactors = 0; ///< 0: one per core
+  std::uint32_t reactors = 0; ///< 0: one per core, less one
   bool pinning = false;
   bool own_file_tables = false;
   std::uint32_t worker_threads = 1;

@@ -129,22 +129,17 @@ bool reactor::turn(clock::time_point now, bool sockets) {
   now_ = now;
   begin_of_turn();
   run_posted();
+  handled_ = 0;
   bool worked = sockets && poll_sockets();
   if (has_ready()) {
     run_ready();
     worked = true;
   }
   wheel_.advance(now_);
-  before_flush();
-  while (!to_flush_.empty()) {
-    worked = true;
-    flushing_.swap(to_flush_);
-    for (std::size_t i = 0; i < flushing_.size(); ++i)
-      if (auto* x = flushing_[i]) {
-        x->scheduled_ = false;
-        x->flush();
-      }
-    flushing_.clear();
+  if (!hold_output()) {
+    read_since_flush_ = 0;
+    before_flush();
+    worked |= flush_all();
   }
   end_of_turn();
   if (worked) {
@@ -160,6 +155,36 @@ bool reactor::turn(clock::time_point now, bool sockets) {
       io_.poll();
   }
   return worked || has_ready() || has_posted_.load(std::memory_order_acquire);
+}
+
+bool reactor::hold_output() {
+  // While many sockets bring something, their answers wait for each other:
+  // what the next ones bring leaves in the same writes. It ends as soon as
+  // there is nothing to read, and after a moment in any case.
+  constexpr std::size_t many = 4;
+  constexpr std::size_t most_bytes = 131'072; // else the cache forgets them
+  constexpr std::chrono::microseconds most_time{200};
+  if (handled_ < many || read_since_flush_ >= most_bytes
+      || stopping_.load(std::memory_order_relaxed))
+    return holding_ = false;
+  if (!holding_)
+    held_since_ = now_;
+  return holding_ = now_ - held_since_ < most_time;
+}
+
+bool reactor::flush_all() {
+  if (to_flush_.empty())
+    return false;
+  while (!to_flush_.empty()) {
+    flushing_.swap(to_flush_);
+    for (std::size_t i = 0; i < flushing_.size(); ++i)
+      if (auto* x = flushing_[i]) {
+        x->scheduled_ = false;
+        x->flush();
+      }
+    flushing_.clear();
+  }
+  return true;
 }
 
 bool reactor::poll_sockets() {
@@ -178,10 +203,10 @@ bool reactor::poll_sockets() {
       pending_.push_back(
         {static_cast<socket_handler*>(events_[i].data.ptr), events_[i].events});
   }
-  read_in_turn_ = 0;
   while (next_pending_ < pending_.size()
-         && read_in_turn_ < options_.bytes_per_turn) {
+         && read_since_flush_ < options_.bytes_per_turn) {
     const auto event = pending_[next_pending_++];
+    ++handled_;
     if (event.handler != nullptr)
       event.handler->on_ready(event.events);
   }

@@ -50,9 +50,8 @@ struct reactor_options {
   bool own_file_table = false;
   /// Sockets looked at between two rounds of actors.
   std::size_t sockets_per_turn = 256;
-  /// Bytes read (see `has_read`) after which a turn leaves its other sockets
-  /// to the next one, so that what was read is still in the processor's cache
-  /// when it is written.
+  /// Bytes read (see `has_read`) after which other sockets wait until output
+  /// is written, so that what was read is still in the processor's cache then.
   std::size_t bytes_per_turn = 262'144;
 };
 
@@ -75,7 +74,8 @@ void raise(std::atomic<T>& counter, T by) noexcept {
 
 /// A thread with an io_context. A turn looks at ready sockets, runs what
 /// became ready (see `run_ready`), passes timers and then flushes output, so
-/// that a burst leaves in one write per socket.
+/// that a burst leaves in one write per socket. Under load a few turns flush
+/// together.
 ///
 /// Client sockets sit in an epoll set of their own that is nested in the
 /// io_context's: they are watched level-triggered and need no call to be
@@ -132,7 +132,7 @@ public:
   /// Also drops what this turn has still to tell `handler`.
   void unwatch(int fd, socket_handler& handler);
 
-  /// Calls `x.flush()` once at the end of this turn.
+  /// Calls `x.flush()` once at the end of this turn, or of a turn soon after.
   void at_end_of_turn(flushable& x) {
     if (!x.scheduled_) {
       x.scheduled_ = true;
@@ -140,7 +140,7 @@ public:
     }
   }
   /// What a socket handler read, for `reactor_options::bytes_per_turn`.
-  void has_read(std::size_t bytes) noexcept { read_in_turn_ += bytes; }
+  void has_read(std::size_t bytes) noexcept { read_since_flush_ += bytes; }
   /// Takes back `at_end_of_turn`, for a flushable that goes away.
   void forget(flushable& x) noexcept;
 
@@ -164,9 +164,8 @@ protected:
   /// @param sockets  false: leaves sockets to the reactor's own thread.
   /// @returns whether there may be more to do at once.
   bool turn(std::chrono::steady_clock::time_point now, bool sockets = true);
-  /// Whether the last turn met so many ready sockets that work should be
-  /// spread over threads rather than kept together.
-  bool busy() const noexcept { return busy_; }
+  /// Whether this turn leaves its output to the next one.
+  bool holds_output() const noexcept { return holding_; }
 
 private:
   enum class driver : std::uint32_t {
@@ -179,6 +178,8 @@ private:
   void take_over();
   void wait();
   bool poll_sockets();
+  bool hold_output();
+  bool flush_all();
   void run_posted();
   void arm_nested();
 
@@ -202,7 +203,10 @@ private:
   std::vector<epoll_event> events_;
   std::vector<pending_event> pending_;
   std::size_t next_pending_ = 0; ///< of `pending_`: the others have been told
-  std::size_t read_in_turn_ = 0;
+  std::size_t handled_ = 0;      ///< sockets, in this turn
+  std::size_t read_since_flush_ = 0;
+  bool holding_ = false;
+  std::chrono::steady_clock::time_point held_since_;
 
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_; ///< guarded by posted_mutex_
