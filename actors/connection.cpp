@@ -521,6 +521,11 @@ void connection::on_write_error(int error, bool may_end) {
       return;
     }
     count(numbers.close_error);
+    // What the client said before it went is still there: a DISCONNECT makes
+    // the difference for its will [MQTT-3.14.4-3].
+    reading_paused_ = false;
+    if (phase_ == phase::live)
+      read();
     end(false, false, "socket error");
     return;
   }

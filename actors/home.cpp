@@ -529,9 +529,11 @@ bool home::may_read() {
 }
 
 void home::end_of_turn() {
-  if (!holds_output())
+  if (!holds_output()) {
     send_batches(); // what flushing and timers brought up
-  shared_.graveyard.turn_ended(index(), turn_began_);
+    // Not while a batch here still names what others may free.
+    shared_.graveyard.turn_ended(index(), turn_began_);
+  }
   wake_others();
   driven = std::exchange(helper_, nullptr);
 }

@@ -61,7 +61,10 @@ void session::deliver(const message_ptr& message, message_ptr* last,
       && link_->packet_limit() == protocol::no_packet_limit) {
     count(numbers.messages_delivered);
     count(numbers.qos0_sent);
-    link_->send(*message, {x.qos, x.retain});
+    protocol::delivery how;
+    how.qos = x.qos;
+    how.retain = x.retain;
+    link_->send(*message, how);
     return;
   }
   x.message = last != nullptr && message->source() == nullptr ? std::move(*last)

@@ -125,9 +125,12 @@ bool encode_auth(byte_buffer& out, const auth_packet& packet,
 
 /// How one message goes to one receiver.
 struct delivery {
+  // `dup` stands between the two that `outbound` has side by side: copied as
+  // one word just after they were written one by one, they would wait for all
+  // earlier writes, a payload's among them, to reach the cache.
   protocol::qos qos = qos::at_most_once;
-  bool retain = false;
   bool dup = false;
+  bool retain = false;
   std::uint16_t packet_identifier = 0; ///< only if qos > 0
   std::uint16_t topic_alias = 0;       ///< 0: none
   bool omit_topic = false;             ///< the receiver knows the alias

@@ -180,6 +180,30 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_1_2_23_an_expired_session_is_gone) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(mqtt5_3_14_4_3_the_last_word_of_a_slow_client_is_heard) {
+  for (const bool says_so : {false, true}) {
+    manual_node node{options_with(2)};
+    auto& reader = node.connect(1, {.id = "reader"});
+    node.subscribe(reader, "will");
+    auto& slow = node.attach(0, 4'096);
+    slow.connect({.id = "slow", .will_topic = "will"});
+    node.run_until_idle();
+    node.subscribe(slow, "big", {.maximum_qos = qos::at_most_once});
+    slow.reads = false;
+    auto& publisher = node.connect(1, {.id = "p"});
+    for (int i = 0; i < 300; ++i) // so much that it is not read from either
+      publisher.publish("big", std::string(8'192, 'x'),
+                        {.qos = qos::at_most_once});
+    node.settle();
+    if (says_so)
+      slow.disconnect();
+    slow.pump();
+    slow.drop();
+    node.settle();
+    BOOST_TEST(reader.payloads("will").size() == (says_so ? 0U : 1U));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(mqtt5_3_1_3_2_2_a_will_waits_for_its_delay) {
   on_every_shape([](std::size_t homes, auto delay) {
     manual_node node{options_with(homes, delay)};

@@ -222,8 +222,8 @@ BOOST_AUTO_TEST_CASE(a_message_is_encoded_for_an_mqtt_3_receiver) {
                                 .received_at = start};
   const std::uint32_t identifiers[] = {1};
   const delivery how{.qos = qos::at_least_once,
-                     .retain = true,
                      .dup = true,
+                     .retain = true,
                      .packet_identifier = 0x0102,
                      .subscription_identifiers = identifiers};
   BOOST_TEST(encoded(options, how, v3_1_1)

@@ -48,8 +48,8 @@ std::string delivery_problem(const publish_packet& packet) {
         protocol_version::mqtt_5_0}) {
     const auto is_v5 = version == protocol_version::mqtt_5_0;
     const delivery how{.qos = packet.qos,
-                       .retain = packet.retain,
                        .dup = packet.dup,
+                       .retain = packet.retain,
                        .packet_identifier = packet.packet_identifier,
                        .topic_alias = packet.topic_alias,
                        .subscription_identifiers = identifiers};
