@@ -264,10 +264,14 @@ bool home::route(message_ptr message, shard_position position,
       if ((node->reactors.load(std::memory_order_relaxed) & bit) != 0)
         box.nodes.push_back(node);
     const auto count_of = static_cast<std::uint32_t>(box.nodes.size()) - first;
+    to_subscribers item{{}, position, first, count_of};
     // The last one gets our reference: counting costs more than it seems,
     // when another processor holds the message's memory.
-    box.items.emplace_back(to_subscribers{
-      left != 0 ? message : std::move(message), position, first, count_of});
+    if (left != 0)
+      item.message = message;
+    else
+      std::swap(item.message, message);
+    box.items.emplace_back(std::move(item));
   }
   return somebody;
 }

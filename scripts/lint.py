@@ -26,6 +26,16 @@ EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--quiet"]
 ONLY_GCC = ("-mmemset-strategy=", "-mmemcpy-strategy=", "-fno-ipa-", "--param=")
 
 
+def for_clang(command: str) -> list[str]:
+    """Without what only GCC knows, its precompiled headers among it."""
+    words = [word for word in shlex.split(command)
+             if not word.startswith(ONLY_GCC)]
+    while "-include" in words:
+        at = words.index("-include")
+        del words[at:at + 2]
+    return words
+
+
 def is_ours(path: pathlib.Path) -> bool:
     return (path.is_relative_to(ROOT)
             and not path.is_relative_to(ROOT / "build"))
@@ -90,9 +100,7 @@ def main() -> int:
 
     entries = json.loads((build / "compile_commands.json").read_text())
     for entry in entries:
-        entry["command"] = shlex.join(
-            word for word in shlex.split(entry["command"])
-            if not word.startswith(ONLY_GCC))
+        entry["command"] = shlex.join(for_clang(entry["command"]))
     (passed.parent / "compile_commands.json").write_text(json.dumps(entries))
 
     dependencies = recorded_dependencies(build)
