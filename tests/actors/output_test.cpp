@@ -5,8 +5,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <random>
 #include <string>
 
@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(it_is_consumed_and_kept_at_any_byte) {
 BOOST_AUTO_TEST_CASE(neighbours_in_a_block_are_one_run) {
   read_blocks blocks{1'024};
   auto* const at = blocks.next(0);
-  std::memcpy(at, "onetwothree", 11);
+  std::ranges::copy(std::string_view{"onetwothree"}, at);
   const auto message = [&](std::size_t from, std::size_t size) {
     message_options made;
     made.payload = {at + from, size};
