@@ -3,7 +3,6 @@
 #include "actors/session.hpp"
 #include "net/tcp.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <sys/socket.h>
@@ -14,18 +13,6 @@ namespace troupe::actors {
 using protocol::packet_type;
 using protocol::protocol_version;
 using protocol::reason_code;
-
-namespace {
-
-/// Payloads of this size are not copied into the output; less pays if the
-/// packet leaves with its neighbours, as it was read.
-constexpr std::size_t borrow_from = 8'192;
-constexpr std::size_t borrow_read_from = 512;
-/// So much output is written at once, while it is in the processor's cache:
-/// waiting for more would save no call worth saving.
-constexpr std::size_t write_early = 128 * 1'024;
-
-} // namespace
 
 connection::connection(caf::actor_config& config, home& on, int fd,
                        const listener_options& of, const net::endpoint& peer)
@@ -308,134 +295,13 @@ bool connection::on_disconnect(const protocol::frame& in) {
   return false;
 }
 
-// ---- writing ---------------------------------------------------------------
-
-void connection::send(const protocol::message& message,
-                      const protocol::delivery& how) {
-  if (fd_ < 0)
-    return;
-  if (aliases_ && aliases_->outbound_max != 0)
-    encode(message, with_alias(message, how));
-  else
-    encode(message, how);
-  ++sent_;
-  count(at().numbers().packets_sent);
-  count(at().numbers().publish_sent);
-  wants_flush();
-}
-
-void connection::encode(const protocol::message& message,
-                        const protocol::delivery& how) {
-  auto& to = out();
-  const auto copied_below =
-    message.source() != nullptr ? borrow_read_from : borrow_from;
-  if (message.payload().size() < copied_below || write_blocked_) {
-    protocol::encode_message(to.bytes(), message, how, version_, at().now());
-    return;
-  }
-  auto body = protocol::packet_as_read(message, how, version_);
-  if (body.empty()) {
-    protocol::encode_message_head(to.bytes(), message, how, version_,
-                                  at().now());
-    body = message.payload();
-  }
-  to.borrow(message, body);
-}
-
-protocol::delivery connection::with_alias(const protocol::message& message,
-                                          protocol::delivery how) {
-  auto& known = aliases_->outbound;
-  if (const auto found = known.find(std::string{message.topic()});
-      found != known.end()) {
-    how.topic_alias = found->second;
-    how.omit_topic = true;
-    return how;
-  }
-  if (known.size() >= aliases_->outbound_max)
-    return how;
-  how.topic_alias = static_cast<std::uint16_t>(known.size() + 1);
-  if (protocol::encoded_message_size(message, how, version_) > packet_limit_)
-    how.topic_alias = 0; // it fits only without
-  else
-    known.emplace(message.topic(), how.topic_alias);
-  return how;
-}
-
-void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
-                          reason_code reason) {
-  if (fd_ < 0)
-    return;
-  auto& numbers = at().numbers();
-  switch (type) {
-  case packet_type::puback:
-    count(numbers.puback_sent);
-    break;
-  case packet_type::pubrec:
-    count(numbers.pubrec_sent);
-    break;
-  case packet_type::pubrel:
-    count(numbers.pubrel_sent);
-    break;
-  default:
-    count(numbers.pubcomp_sent);
-  }
-  count(numbers.packets_sent);
-  protocol::ack_packet packet;
-  packet.type = type;
-  packet.packet_identifier = packet_identifier;
-  packet.reason = reason;
-  protocol::encode_ack(out().bytes(), packet, version_, packet_limit_);
-  wants_flush();
-}
-
-void connection::send_suback(std::uint16_t packet_identifier,
-                             std::span<const reason_code> reasons) {
-  protocol::suback_packet packet;
-  packet.packet_identifier = packet_identifier;
-  packet.reasons = reasons;
-  protocol::encode_suback(out().bytes(), packet, version_, packet_limit_);
-  count(at().numbers().suback_sent);
-  count(at().numbers().packets_sent);
-  wants_flush();
-}
-
-void connection::send_unsuback(std::uint16_t packet_identifier,
-                               std::span<const reason_code> reasons) {
-  protocol::unsuback_packet packet;
-  packet.packet_identifier = packet_identifier;
-  packet.reasons = reasons;
-  protocol::encode_unsuback(out().bytes(), packet, version_, packet_limit_);
-  count(at().numbers().unsuback_sent);
-  count(at().numbers().packets_sent);
-  wants_flush();
-}
+// ---- the socket and its memory ---------------------------------------------
 
 void connection::hold_buffers() {
   if (holds_buffers_ || at().dials().idle_buffer_release.count() == 0)
     return;
   holds_buffers_ = true;
   at().release_later(self_);
-}
-
-output& connection::out() {
-  if (!output_)
-    output_ = at().outputs().lend();
-  return *output_;
-}
-
-void connection::wants_flush() {
-  hold_buffers();
-  if (writing_) // and goes on until nothing is left
-    return;
-  // A socket that breaks is ended by `flush`: here its session may be in the
-  // middle of a delivery.
-  if (write_blocked_
-      || (output_->size() < write_early && !at().dials().flush_each_message)) {
-    at().at_end_of_turn(*this);
-    return;
-  }
-  at().send_batches(); // what is acknowledged is in its receivers' mailboxes
-  write(false);
 }
 
 bool connection::release_buffers() {
@@ -461,85 +327,6 @@ void connection::watch_again() {
 void connection::pause_reading(bool pause) {
   if (std::exchange(reading_paused_, pause) != pause)
     watch_again();
-}
-
-void connection::flush() {
-  const caf::strong_actor_ptr keep{ctrl()};
-  if (fd_ >= 0 && !write_blocked_)
-    write();
-}
-
-ssize_t connection::send_some() {
-  std::array<iovec, 256> parts;
-  msghdr what{};
-  what.msg_iov = parts.data();
-  what.msg_iovlen = output_->gather(parts);
-  count(at().numbers().writes);
-  const auto sent =
-    what.msg_iovlen == 1
-      ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-      : ::sendmsg(fd_, &what, MSG_NOSIGNAL);
-  if (sent > 0) {
-    count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
-    output_->consume(static_cast<std::size_t>(sent));
-  }
-  return sent;
-}
-
-void connection::write(bool may_end) {
-  writing_ = true;
-  while (fd_ >= 0 && output_ && !output_->empty()) {
-    if (send_some() < 0) {
-      if (errno == EINTR)
-        continue;
-      writing_ = false;
-      on_write_error(errno, may_end);
-      return;
-    }
-    blocked_since_ = at().now();
-    if (output_->empty() && session_ != nullptr
-        && session_->rules().queued() > 0)
-      session_->pump();
-  }
-  writing_ = false;
-  if (output_)
-    at().outputs().take_back(std::move(output_));
-  if (write_blocked_) {
-    write_blocked_ = false;
-    reading_paused_ = phase_ == phase::claiming && reading_paused_;
-    watch_again();
-    if (session_ != nullptr)
-      session_->pump();
-  }
-}
-
-void connection::on_write_error(int error, bool may_end) {
-  auto& numbers = at().numbers();
-  if (error != EAGAIN) {
-    if (!may_end) {
-      at().at_end_of_turn(*this);
-      return;
-    }
-    count(numbers.close_error);
-    // What the client said before it went is still there: a DISCONNECT makes
-    // the difference for its will [MQTT-3.14.4-3].
-    reading_paused_ = false;
-    if (phase_ == phase::live)
-      read();
-    end(false, false, "socket error");
-    return;
-  }
-  count(numbers.write_blocked);
-  output_->keep();
-  if (!write_blocked_) {
-    write_blocked_ = true;
-    blocked_since_ = at().now();
-    arm_timer();
-  }
-  // A client that does not read is not read from either once a lot waits for
-  // it: its requests must not pile up here.
-  reading_paused_ = reading_paused_ || !writable();
-  watch_again();
 }
 
 // ---- time ------------------------------------------------------------------

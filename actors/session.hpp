@@ -173,15 +173,10 @@ private:
 
   bool durable() const noexcept { return durable_; }
   // session_publish.cpp
-  void borrow(protocol::message_options& made,
-              const protocol::publish_packet& in,
-              const protocol::frame& as_read);
   protocol::reason_code refuse(const protocol::publish_packet& in,
                                protocol::reason_code reason);
   void acknowledge(const protocol::publish_packet& in,
                    protocol::reason_code reason);
-  bool goes_through_shard(const message_ptr& message, std::uint16_t& shard,
-                          bool durable_match, bool& logged);
   // session_subscribe.cpp
   protocol::reason_code subscribe_one(const protocol::subscription_request& in,
                                       std::uint32_t identifier,

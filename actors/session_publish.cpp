@@ -21,10 +21,6 @@ std::uint32_t make_token(std::uint16_t packet_identifier, qos level,
          | static_cast<std::uint32_t>(shard) << 18;
 }
 
-/// Payloads of this size stay where they were read if their message does not
-/// outlive the turn.
-constexpr std::size_t borrow_from = 512;
-
 bool is_failure(reason_code x) noexcept {
   return static_cast<unsigned>(x) >= 0x80;
 }
@@ -121,9 +117,9 @@ reason_code session::on_publish(const protocol::publish_packet& in,
         extras_->outstanding.begin(), extras_->outstanding.end(),
         [&](const outstanding_in_shard& x) { return x.shard == shard; });
   }
-  if (!through_shard && in.qos == qos::at_most_once
-      && in.payload.size() >= borrow_from)
-    borrow(made, in, as_read);
+  // What goes straight on does not outlive the turn, unless somebody keeps it.
+  if (auto& blocks = at().reads(); !through_shard && blocks.may_lend())
+    protocol::borrow(made, in, as_read, version_, blocks.current());
   auto message = protocol::message::make(made);
   if (!through_shard) {
     const bool somebody = at().route(std::move(message), {}, to, this);
@@ -155,27 +151,6 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   command.logged = logged;
   at().to_shard(shard, std::move(command));
   return reason_code::success;
-}
-
-void session::borrow(protocol::message_options& made,
-                     const protocol::publish_packet& in,
-                     const protocol::frame& as_read) {
-  auto& block = at().reads().current();
-  const auto packet = as_read.whole();
-  if (!block.contains(packet))
-    return; // it came in many pieces
-  made.source.block = &block;
-  made.source.version = version_;
-  // Flags, an alias, an interval or a prefix of the topic do not go on as
-  // they are.
-  constexpr std::uint8_t plain_publish = 0x30;
-  const auto topic_at = packet.size() - as_read.body.size() + 2;
-  const bool topic_as_read =
-    reinterpret_cast<const std::uint8_t*>(made.topic.data())
-    == packet.data() + topic_at;
-  if (as_read.first_byte == plain_publish && topic_as_read
-      && in.topic_alias == 0 && !made.message_expiry_interval)
-    made.source.packet = packet;
 }
 
 reason_code session::refuse(const protocol::publish_packet& in,

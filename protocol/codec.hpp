@@ -152,6 +152,11 @@ void encode_message(byte_buffer& out, const message& in, const delivery& how,
 void encode_message_head(byte_buffer& out, const message& in,
                          const delivery& how, protocol_version version,
                          time_point now);
+/// Lets a message at QoS 0 leave its payload, if it is large, where it was
+/// read: sets `made.source` if `as_read`, of which `in` was decoded, lies in
+/// `block`. All else in `made` has been set.
+void borrow(message_options& made, const publish_packet& in,
+            const frame& as_read, protocol_version version, read_block& block);
 /// The packet that `in` came in, if `encode_message` would append just that;
 /// else nothing.
 bytes_view packet_as_read(const message& in, const delivery& how,

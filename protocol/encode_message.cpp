@@ -1,5 +1,6 @@
 // PUBLISH to a receiver: the hot path.
 
+#include "protocol/read_block.hpp"
 #include "protocol/wire_writer.hpp"
 
 #include <cstring>
@@ -99,6 +100,23 @@ void encode_message_head(byte_buffer& out, const message& in,
                          const delivery& how, protocol_version version,
                          time_point now) {
   encode(out, in, how, version, now, {});
+}
+
+void borrow(message_options& made, const publish_packet& in,
+            const frame& as_read, protocol_version version, read_block& block) {
+  constexpr std::size_t large = 512;
+  const auto packet = as_read.whole();
+  if (made.qos != qos::at_most_once || made.payload.size() < large
+      || !block.contains(packet))
+    return;
+  made.source = {&block, {}, version};
+  // Flags, an alias, an interval or a topic with a prefix do not go on as they
+  // are.
+  constexpr std::uint8_t plain_publish = 0x30;
+  if (as_read.first_byte == plain_publish && in.topic_alias == 0
+      && made.topic.data() == in.topic.data()
+      && made.topic.size() == in.topic.size() && !made.message_expiry_interval)
+    made.source.packet = packet;
 }
 
 bytes_view packet_as_read(const message& in, const delivery& how,

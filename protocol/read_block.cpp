@@ -1,6 +1,7 @@
 #include "protocol/read_block.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::protocol {
 
@@ -24,18 +25,18 @@ std::uint8_t* read_blocks::next(std::size_t before) {
 }
 
 void read_blocks::exchange_current() {
-  exchanged_ = true;
-  away_.push_back(current_);
-  position_ = 0;
   const auto spare =
     std::find_if(away_.begin(), away_.end(),
                  [](const read_block* x) { return x->all_returned(); });
-  if (spare == away_.end()) {
-    current_ = new read_block{most_before + 2 * room_};
-    return;
+  if (spare != away_.end()) {
+    std::swap(current_, *spare);
+  } else {
+    away_.reserve(away_.size() + 1);
+    away_.push_back(
+      std::exchange(current_, new read_block{most_before + 2 * room_}));
   }
-  current_ = *spare;
-  away_.erase(spare);
+  exchanged_ = true;
+  position_ = 0;
 }
 
 void read_blocks::used(std::size_t count) noexcept {

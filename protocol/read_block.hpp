@@ -67,6 +67,9 @@ public:
   std::uint8_t* next(std::size_t before);
   /// The block of the last `next`.
   read_block& current() noexcept { return *current_; }
+  /// False while so much is lent that what comes should be copied: one small
+  /// message keeps a whole read.
+  bool may_lend() const noexcept { return away_.size() < most_away; }
   /// `count` bytes from the last `next` on were read; keeps them if somebody
   /// borrowed.
   void used(std::size_t count) noexcept;
@@ -74,6 +77,7 @@ public:
   void trim();
 
   static constexpr std::size_t most_before = 16 * 1'024;
+  static constexpr std::size_t most_away = 32;
 
 private:
   void exchange_current();
