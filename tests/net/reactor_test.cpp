@@ -205,6 +205,68 @@ BOOST_AUTO_TEST_CASE(output_is_flushed_once_at_the_end_of_a_turn) {
   BOOST_TEST(x.count == 2);
 }
 
+BOOST_AUTO_TEST_CASE(output_of_many_sockets_waits_for_what_the_next_bring) {
+  test_reactor on;
+  flush_counter x;
+  std::vector<std::unique_ptr<watched_pipe>> all(4);
+  for (auto& each : all)
+    each = std::make_unique<watched_pipe>(on, [&](watched_pipe& self) {
+      self.get();
+      on.at_end_of_turn(x);
+    });
+  const auto began = std::chrono::steady_clock::now();
+  const auto turn_after = [&](std::chrono::microseconds passed) {
+    for (auto& each : all)
+      each->put();
+    return on.turn(began + passed);
+  };
+  BOOST_TEST(turn_after(0us));
+  BOOST_TEST(turn_after(100us));
+  BOOST_TEST(x.count == 0); // held
+  BOOST_TEST(turn_after(300us));
+  BOOST_TEST(x.count == 1); // not for long
+  BOOST_TEST(turn_after(400us));
+  BOOST_TEST(x.count == 1);
+  BOOST_TEST(on.turn(began + 401us)); // nothing came
+  BOOST_TEST(x.count == 2);
+  BOOST_TEST(!on.turn(began + 402us));
+}
+
+BOOST_AUTO_TEST_CASE(sockets_wait_once_a_turn_has_read_enough) {
+  reactor_options options;
+  options.bytes_per_turn = 10;
+  test_reactor on{options};
+  flush_counter flushed;
+  std::vector<std::unique_ptr<watched_pipe>> all(5);
+  for (auto& each : all)
+    each = std::make_unique<watched_pipe>(on, [&](watched_pipe& self) {
+      self.get();
+      on.has_read(6);
+      on.at_end_of_turn(flushed);
+    });
+  const auto told = [&] {
+    int calls = 0;
+    for (const auto& each : all)
+      calls += each ? each->calls : 0;
+    return calls;
+  };
+  for (auto& each : all)
+    each->put();
+  BOOST_TEST(on.turn_now());
+  BOOST_TEST(told() == 2);
+  BOOST_TEST(flushed.count == 1); // before the others are read
+  for (auto& each : all)
+    if (each->calls == 0) { // one that goes while it waits is not told
+      each.reset();
+      break;
+    }
+  BOOST_TEST(on.turn_now());
+  BOOST_TEST(told() == 4);
+  BOOST_TEST(flushed.count == 2);
+  BOOST_TEST(!on.turn_now());
+  BOOST_TEST(told() == 4);
+}
+
 BOOST_AUTO_TEST_CASE(what_flushing_brings_up_is_flushed_in_the_same_turn) {
   test_reactor on;
   flush_counter second;
