@@ -1,6 +1,7 @@
 // From publisher to subscriber, across reactors and shards.
 
 #include "tests/actors/manual_node.hpp"
+#include "tests/actors/shapes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -13,15 +14,6 @@ namespace {
 
 const auto each = boost::test_tools::per_element();
 using texts = std::vector<std::string>;
-
-/// Runs `f(homes, log_delay)` for the shapes of node that matter.
-template <class F>
-void on_every_shape(F&& f) {
-  for (const std::size_t homes : {1U, 2U, 3U})
-    for (const auto delay : {0ms, 5ms})
-      BOOST_TEST_CONTEXT(homes << " homes, log delay " << delay.count())
-  f(homes, delay);
-}
 
 texts numbered(int from, int to) {
   texts all;

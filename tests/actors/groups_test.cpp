@@ -1,6 +1,7 @@
 // Shared groups: every message to one member, none lost with a member.
 
 #include "tests/actors/manual_node.hpp"
+#include "tests/actors/shapes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -9,14 +10,6 @@
 using namespace troupe::test;
 
 namespace {
-
-template <class F>
-void on_every_shape(F&& f) {
-  for (const std::size_t homes : {1U, 2U, 3U})
-    for (const auto delay : {0ms, 5ms})
-      BOOST_TEST_CONTEXT(homes << " homes, log delay " << delay.count())
-  f(homes, delay);
-}
 
 /// How often each payload came, over all of `who`.
 std::map<std::string, int> counts(const std::vector<client*>& who) {

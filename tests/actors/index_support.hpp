@@ -2,20 +2,13 @@
 // What takes the place of reactors in tests of what they share.
 
 #include "actors/subscription_index.hpp"
+#include "tests/support/seed.hpp"
 
 #include <atomic>
-#include <cstdlib>
 #include <random>
 #include <string>
 
 namespace troupe::test {
-
-/// The seed of a random test: new each time, or the one in TROUPE_TEST_SEED.
-inline std::uint32_t test_seed() {
-  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  return std::random_device{}();
-}
 
 /// A session of which only the address matters.
 inline actors::session* fake_session(std::uintptr_t number) {

@@ -2,6 +2,7 @@
 // stall get everything once it was acknowledged, in order.
 
 #include "tests/actors/manual_node.hpp"
+#include "tests/actors/shapes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -12,12 +13,6 @@
 using namespace troupe::test;
 
 namespace {
-
-std::uint32_t test_seed() {
-  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  return std::random_device{}();
-}
 
 struct subscriber {
   std::string id;
@@ -156,15 +151,9 @@ private:
 } // namespace
 
 BOOST_AUTO_TEST_CASE(durable_sessions_get_everything_in_order) {
-  const auto seed = test_seed();
-  BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
-  std::uint32_t round = 0;
-  for (const std::size_t homes : {1U, 2U, 3U})
-    for (const auto delay : {0ms, 5ms})
-      BOOST_TEST_CONTEXT("TROUPE_TEST_SEED=" << seed << " homes " << homes
-                                             << " delay " << delay.count()) {
-        world all{homes, delay, seed + round++};
-        all.run(2'000);
-        all.finish();
-      }
+  on_every_shape_at_random([](auto homes, auto delay, auto seed) {
+    world all{homes, delay, seed};
+    all.run(2'000);
+    all.finish();
+  });
 }

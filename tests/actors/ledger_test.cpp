@@ -1,6 +1,7 @@
 // The ledger: after any traffic, what came in is what went somewhere.
 
 #include "tests/actors/manual_node.hpp"
+#include "tests/actors/shapes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -11,12 +12,6 @@
 using namespace troupe::test;
 
 namespace {
-
-std::uint32_t test_seed() {
-  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  return std::random_device{}();
-}
 
 std::uint64_t dropped(const manual_node& node) {
   std::uint64_t all = 0;
@@ -238,15 +233,9 @@ BOOST_AUTO_TEST_CASE(a_quiet_exchange_balances_and_agrees_with_its_clients) {
 }
 
 BOOST_AUTO_TEST_CASE(random_traffic_balances) {
-  const auto seed = test_seed();
-  BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
-  std::uint32_t round = 0;
-  for (const std::size_t homes : {1U, 2U, 3U})
-    for (const auto delay : {0ms, 5ms})
-      BOOST_TEST_CONTEXT("TROUPE_TEST_SEED=" << seed << " homes " << homes
-                                             << " delay " << delay.count()) {
-        crowd all{homes, delay, seed + round++};
-        all.run(3'000);
-        all.finish();
-      }
+  on_every_shape_at_random([](auto homes, auto delay, auto seed) {
+    crowd all{homes, delay, seed};
+    all.run(3'000);
+    all.finish();
+  });
 }

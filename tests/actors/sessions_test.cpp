@@ -1,6 +1,7 @@
 // Sessions that go away and come back, slow readers, and virtual time.
 
 #include "tests/actors/manual_node.hpp"
+#include "tests/actors/shapes.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -10,14 +11,6 @@ namespace {
 
 const auto each = boost::test_tools::per_element();
 using texts = std::vector<std::string>;
-
-template <class F>
-void on_every_shape(F&& f) {
-  for (const std::size_t homes : {1U, 2U, 3U})
-    for (const auto delay : {0ms, 5ms})
-      BOOST_TEST_CONTEXT(homes << " homes, log delay " << delay.count())
-  f(homes, delay);
-}
 
 const connect_shape durable{.id = "d", .clean_start = false, .expiry = 1'000};
 

@@ -2,6 +2,7 @@
 // Short ways to make what a client's session handles.
 
 #include "protocol/client_session.hpp"
+#include "tests/support/seed.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,13 +18,6 @@ using protocol::outbound;
 using protocol::qos;
 using ids = std::vector<std::uint16_t>;
 using names = std::vector<std::string>;
-
-/// The seed of a random test: new each time, or the one in TROUPE_TEST_SEED.
-inline std::uint32_t test_seed() {
-  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  return std::random_device{}();
-}
 
 /// A message on its way; its name is its topic.
 inline outbound item(const std::string& name, qos level = qos::at_least_once,
