@@ -5,6 +5,7 @@
 #include "cluster/shard_state_machine.hpp"
 #include "protocol/hash.hpp"
 #include "protocol/topic.hpp"
+#include "tests/support/seed.hpp"
 
 #include <cstdlib>
 #include <random>
@@ -18,13 +19,6 @@ using protocol::qos;
 using protocol::time_point;
 
 inline const time_point start_time{std::chrono::hours{100}};
-
-/// The seed of a random test: new each time, or the one in TROUPE_TEST_SEED.
-inline std::uint32_t test_seed() {
-  if (const char* given = std::getenv("TROUPE_TEST_SEED"))
-    return static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10));
-  return std::random_device{}();
-}
 
 struct message_shape {
   protocol::qos qos = qos::at_least_once;
