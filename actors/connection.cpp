@@ -33,7 +33,7 @@ void connection::begin(caf::actor self) {
   at().shared().connections.fetch_add(1, std::memory_order_relaxed);
   count(at().numbers().connections, std::int64_t{1});
   arm_timer();
-  if (!at().watch(fd_, EPOLLIN, *this))
+  if (!at().watch(fd_, wanted_events(), *this))
     end(false, false, "the socket cannot be watched");
 }
 
@@ -71,38 +71,37 @@ void connection::on_ready(std::uint32_t events) {
   try {
     if ((events & EPOLLOUT) != 0 && fd_ >= 0)
       write();
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || fd_ < 0)
+    constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    if ((events & (EPOLLIN | ended)) == 0 || fd_ < 0)
       return;
-    if (phase_ == phase::claiming || reading_paused_) {
-      // What follows the CONNECT waits for the answer to it. That the other
-      // side hung up would be reported again and again meanwhile.
-      if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
-        reading_paused_ = hung_up_ = true;
-        at().unwatch(fd_, *this);
-      } else {
-        pause_reading(true);
-      }
-    } else {
-      read();
-    }
+    if (phase_ == phase::claiming)
+      pause_reading(true); // what follows a CONNECT waits for the answer to it
+    else if (!reading_paused_)
+      read((events & ended) != 0);
   } catch (const std::exception& e) {
     at().report_crash(*this, e.what());
     end(false, false, "internal error");
   }
 }
 
-void connection::read() {
+void connection::read(bool to_the_end) {
   auto& numbers = at().numbers();
   auto& blocks = at().reads();
   std::size_t taken = 0;
-  while (fd_ >= 0 && !reading_paused_ && taken < at().dials().read_budget) {
+  while (fd_ >= 0 && !reading_paused_) {
+    if (taken >= at().dials().read_budget) {
+      watch_again(); // others get their turn; what is left is told again
+      return;
+    }
     const auto kept = input_.size() <= protocol::read_blocks::most_before
                         ? input_.size()
                         : std::size_t{0};
     auto* const buffer = blocks.next(kept);
     const auto got = ::recv(fd_, buffer + kept, blocks.room(), 0);
     if (got <= 0) {
-      if (got < 0 && (errno == EAGAIN || errno == EINTR))
+      if (got < 0 && errno == EINTR)
+        continue;
+      if (got < 0 && errno == EAGAIN)
         return;
       if (got < 0)
         count(numbers.close_error);
@@ -120,8 +119,8 @@ void connection::read() {
     const auto size = static_cast<std::size_t>(got) + kept;
     take({buffer, size});
     blocks.used(size);
-    if (static_cast<std::size_t>(got) < blocks.room())
-      return; // nothing more for now
+    if (static_cast<std::size_t>(got) < blocks.room() && !to_the_end)
+      return; // nothing more for now: what comes is told
     taken += static_cast<std::size_t>(got);
   }
 }
@@ -315,13 +314,15 @@ bool connection::release_buffers() {
   return true;
 }
 
+std::uint32_t connection::wanted_events() const noexcept {
+  constexpr std::uint32_t reading = EPOLLIN | EPOLLRDHUP;
+  constexpr std::uint32_t writing = EPOLLOUT;
+  return EPOLLET | (write_blocked_ ? writing : 0U)
+         | (reading_paused_ ? 0U : reading);
+}
+
 void connection::watch_again() {
-  const auto events = (write_blocked_ ? std::uint32_t{EPOLLOUT} : 0U)
-                      | (reading_paused_ ? 0U : std::uint32_t{EPOLLIN});
-  if (std::exchange(hung_up_, false))
-    at().watch(fd_, events, *this);
-  else
-    at().rewatch(fd_, events, *this);
+  at().rewatch(fd_, wanted_events(), *this);
 }
 
 void connection::pause_reading(bool pause) {

@@ -119,7 +119,8 @@ private:
   void on_timer() override;
   void flush() override;
 
-  void read();
+  /// @param to_the_end  the other side has ended: nothing more will be told.
+  void read(bool to_the_end);
   void take(protocol::bytes_view fresh);
   /// Consumes whole packets; @returns bytes used, or nullopt: it was closed.
   std::optional<std::size_t> consume(protocol::bytes_view in);
@@ -153,6 +154,9 @@ private:
   protocol::delivery with_alias(const protocol::message& message,
                                 protocol::delivery how);
   void encode(const protocol::message& message, const protocol::delivery& how);
+  /// Edge-triggered: a change is told once, and what is there already when
+  /// the socket is watched again.
+  std::uint32_t wanted_events() const noexcept;
   void watch_again();
   void pause_reading(bool pause);
   void arm_timer();
@@ -164,7 +168,6 @@ private:
   bool write_blocked_ = false;
   bool writing_ = false;
   bool reading_paused_ = false;
-  bool hung_up_ = false; ///< and not watched any more until it is read again
   bool problem_information_ = true;
   bool holds_buffers_ = false;
   bool clean_start_ = true;

@@ -206,7 +206,7 @@ void connection::on_write_error(int error, bool may_end) {
     // the difference for its will [MQTT-3.14.4-3].
     reading_paused_ = false;
     if (phase_ == phase::live)
-      read();
+      read(true);
     end(false, false, "socket error");
     return;
   }

@@ -78,8 +78,8 @@ void raise(std::atomic<T>& counter, T by) noexcept {
 /// together.
 ///
 /// Client sockets sit in an epoll set of their own that is nested in the
-/// io_context's: they are watched level-triggered and need no call to be
-/// watched again after each read (docs/adr/0003).
+/// io_context's, and need no call to be watched again after each read
+/// (docs/adr/0003).
 ///
 /// A reactor that sleeps can be helped: another reactor's thread takes one
 /// turn of it (`help`), which saves a wake-up and a switch between threads
@@ -125,7 +125,8 @@ public:
   /// wakes it. Called by another reactor between its turns.
   void help();
 
-  /// Watches `fd` for epoll `events` until `unwatch`.
+  /// Watches `fd` for epoll `events` until `unwatch`. With EPOLLET whatever
+  /// is not read to its end has to be asked for again (`rewatch`).
   /// @returns false with errno set if the kernel refuses.
   bool watch(int fd, std::uint32_t events, socket_handler& handler);
   void rewatch(int fd, std::uint32_t events, socket_handler& handler);
