@@ -25,9 +25,21 @@ struct hold_committed {
   std::uint32_t token = 0;
   std::uint64_t start = 0;
 };
+/// The session's shard keeps, or no longer keeps, a subscription.
+struct subscription_kept {
+  std::uint32_t token = 0;
+};
+/// An inbound QoS 2 publication may get its PUBREC, or its PUBCOMP.
+struct inbound_noted {
+  std::uint16_t packet_identifier = 0;
+  bool begun = true;
+};
+/// The session's shard has the states of outbound QoS 2 messages.
+struct outbound_noted {
+  std::uint32_t token = 0;
+};
 struct claim_superseded {};
 struct eviction {
-  std::uint64_t epoch = 0;
   bool discard = false;
 };
 /// The operator wants the client gone.
@@ -36,7 +48,8 @@ struct kick {
 };
 
 using client_event =
-  std::variant<publish_acked, hold_committed, claim_superseded, eviction, kick,
+  std::variant<publish_acked, hold_committed, subscription_kept, inbound_noted,
+               outbound_noted, claim_superseded, eviction, kick,
                std::unique_ptr<cluster::claim_granted>,
                std::unique_ptr<cluster::fetched_page>,
                std::unique_ptr<cluster::retained_page>>;
@@ -59,6 +72,7 @@ struct to_subscribers {
 /// A message of a shared group for the member that was picked.
 struct to_member {
   message_ptr message;
+  shard_position position; ///< where the group's shard keeps it; or nowhere
   shared_group* group = nullptr;
   group_member member;
   std::uint32_t attempts = 0; ///< members that it went to before

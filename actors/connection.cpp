@@ -321,9 +321,7 @@ std::uint32_t connection::wanted_events() const noexcept {
          | (reading_paused_ ? 0U : reading);
 }
 
-void connection::watch_again() {
-  at().rewatch(fd_, wanted_events(), *this);
-}
+void connection::watch_again() { at().rewatch(fd_, wanted_events(), *this); }
 
 void connection::pause_reading(bool pause) {
   if (std::exchange(reading_paused_, pause) != pause)

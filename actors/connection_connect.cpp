@@ -57,6 +57,8 @@ bool connection::on_connect(const protocol::frame& in) {
   if (!check_connect(packet))
     return false;
   take_connect(packet);
+  if (!has_room())
+    return false;
   if (packet.authentication_method) {
     const auto& methods = at().shared().options.methods;
     const auto how =
@@ -164,6 +166,17 @@ void connection::take_connect(const protocol::connect_packet& in) {
     x.will->message = protocol::message::make(made);
     x.will->delay = std::chrono::seconds{in.will->delay_interval};
   }
+}
+
+bool connection::has_room() {
+  if (handshake_->expiry_interval == 0
+      || !at().shared().disk_full.load(std::memory_order_relaxed))
+    return true;
+  refuse(version_ == protocol_version::mqtt_5_0
+           ? reason_code::quota_exceeded
+           : reason_code::server_unavailable,
+         "the disk is full: no durable session can be taken");
+  return false;
 }
 
 bool connection::on_auth(const protocol::frame& in) {
@@ -275,6 +288,12 @@ void connection::handle(client_event& what) {
   } else if (session_ != nullptr) {
     if (const auto* held = std::get_if<hold_committed>(&what))
       session_->on_hold_committed(*held);
+    else if (const auto* kept = std::get_if<subscription_kept>(&what))
+      session_->on_subscription_kept(*kept);
+    else if (const auto* inbound = std::get_if<inbound_noted>(&what))
+      session_->on_inbound_noted(*inbound);
+    else if (const auto* outbound = std::get_if<outbound_noted>(&what))
+      session_->on_outbound_noted(*outbound);
     else if (auto* page =
                std::get_if<std::unique_ptr<cluster::fetched_page>>(&what))
       session_->on_fetched(**page);
@@ -292,6 +311,7 @@ void connection::granted(cluster::claim_granted& x) {
   setup.link = this;
   setup.client_id = said->client_id;
   setup.epoch = x.epoch;
+  setup.incarnation = x.incarnation;
   setup.expiry_interval = said->expiry_interval;
   setup.receive_maximum = said->receive_maximum;
   setup.version = version_;
@@ -299,7 +319,7 @@ void connection::granted(cluster::claim_granted& x) {
     spawn_pinned<session>(at().shared().system, at(), std::move(setup));
   at().set_session(self_, made.self, std::move(made.handle));
   if (x.record)
-    made.self->restore(std::move(*x.record));
+    made.self->restore(*x.record);
   count(x.session_present ? numbers.session_resumed : numbers.session_created);
   if (phase_ == phase::closed) { // the socket ended meanwhile
     made.self->on_connection_closed(false, false);

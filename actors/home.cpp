@@ -254,7 +254,7 @@ bool home::route(message_ptr message, shard_position position,
     deliver_here(message, last ? &message : nullptr, position, to.nodes);
   }
   for (auto* group : to.groups)
-    somebody |= route_to_group(message, *group, publisher, {}, 0);
+    somebody |= route_to_group(message, {}, *group, publisher, {}, 0);
   while (left != 0) {
     const auto bit = left & (~left + 1);
     left &= ~bit;
@@ -365,9 +365,9 @@ std::size_t home::pick(const shared_group& group, const group_members& members,
   return 0;
 }
 
-bool home::route_to_group(const message_ptr& message, shared_group& group,
-                          session* publisher, client_ref except,
-                          std::uint32_t attempts) {
+bool home::route_to_group(const message_ptr& message, shard_position position,
+                          shared_group& group, session* publisher,
+                          client_ref except, std::uint32_t attempts) {
   const auto& members = *group.members.load(std::memory_order_acquire);
   if (members.empty() || attempts > members.size())
     return false;
@@ -381,10 +381,10 @@ bool home::route_to_group(const message_ptr& message, shared_group& group,
     at = (at + 1) % members.size();
   if (members[at].who == except)
     return false;
-  to_member what{message, &group, members[at], attempts};
+  to_member what{message, position, &group, members[at], attempts};
   if (what.member.who.reactor == index()) {
     if (!deliver_to_member(what))
-      redeliver(message, group, what.member.who, attempts);
+      redeliver(message, position, group, what.member.who, attempts);
   } else {
     outbox(what.member.who.reactor).items.emplace_back(std::move(what));
   }
@@ -395,15 +395,16 @@ bool home::deliver_to_member(to_member& what) {
   auto* to = session_of(what.member.who);
   if (to == nullptr || !to->takes_from(*what.group))
     return false;
-  to->deliver(what.message, &what.message, {}, what.member.options,
+  to->deliver(what.message, &what.message, what.position, what.member.options,
               what.member.identifier, what.group);
   return true;
 }
 
-void home::redeliver(const message_ptr& message, shared_group& group,
-                     client_ref from, std::uint32_t attempts) {
+void home::redeliver(const message_ptr& message, shard_position position,
+                     shared_group& group, client_ref from,
+                     std::uint32_t attempts) {
   count(numbers_.shared_redelivered);
-  if (route_to_group(message, group, nullptr, from, attempts + 1))
+  if (route_to_group(message, position, group, nullptr, from, attempts + 1))
     return;
   // Nobody else: a durable group's shard keeps it; otherwise the one it came
   // from may be the only member, whose queue is full.
@@ -412,6 +413,7 @@ void home::redeliver(const message_ptr& message, shared_group& group,
     back.share_name = group.share_name;
     back.filter = std::string{group.filter->text()};
     back.message = message.kept();
+    back.sequence = position.sequence;
     to_shard(shard_of(message->topic()), std::move(back));
     return;
   }
@@ -466,8 +468,8 @@ void home::carry_out(batch& in) {
                    std::span{in.nodes}.subspan(x->first_node, x->node_count));
     } else if (auto* member = std::get_if<to_member>(&item)) {
       if (!deliver_to_member(*member))
-        redeliver(member->message, *member->group, member->member.who,
-                  member->attempts);
+        redeliver(member->message, member->position, *member->group,
+                  member->member.who, member->attempts);
     } else if (auto* event = std::get_if<addressed_event>(&item)) {
       handle(event->who, event->what);
     }

@@ -25,6 +25,7 @@ class connection;
 class dispatcher;
 class home;
 class session;
+class topic_shard;
 
 /// Where logs go; the node does not know how they are written.
 enum class log_level : std::uint8_t { debug, info, warning, error };
@@ -49,6 +50,8 @@ struct shared_state {
   reclaimer graveyard;
   subscription_index index;
   std::vector<caf::actor> shards; ///< by shard number
+  /// The same actors; for their reactors, until these end.
+  std::vector<topic_shard*> shard_actors;
 
   /// Credit in use: items that reactor `from` has under way to `to`.
   struct alignas(64) credit_cell {
@@ -69,6 +72,8 @@ struct shared_state {
 
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};
+  /// Nothing is taken that would need the disk.
+  std::atomic<bool> disk_full{false};
 
   /// `$exclusive/` filters and the hash of who holds them.
   bool hold_exclusive(std::string_view filter, std::uint64_t client);
@@ -92,6 +97,10 @@ public:
   shared_state& shared() noexcept { return shared_; }
   const mqtt_options& mqtt() const noexcept { return shared_.options.mqtt; }
   const actor_options& dials() const noexcept { return shared_.options.actors; }
+  /// Whether what shards keep is kept on disk.
+  bool keeps_on_disk() const noexcept {
+    return shared_.options.storage.has_value();
+  }
   metrics& numbers() noexcept { return numbers_; }
   const metrics& numbers() const noexcept { return numbers_; }
   std::minstd_rand& random() noexcept { return random_; }
@@ -134,13 +143,13 @@ public:
 
   /// To one member of `group` other than `except`.
   /// @returns false if there is none.
-  bool route_to_group(const message_ptr& message, shared_group& group,
-                      session* publisher, client_ref except,
-                      std::uint32_t attempts);
+  bool route_to_group(const message_ptr& message, shard_position position,
+                      shared_group& group, session* publisher,
+                      client_ref except, std::uint32_t attempts);
   /// A message that a member could not keep goes to another one, to the
   /// group's shard, or is dropped with a reason.
-  void redeliver(const message_ptr& message, shared_group& group,
-                 client_ref from, std::uint32_t attempts);
+  void redeliver(const message_ptr& message, shard_position position,
+                 shared_group& group, client_ref from, std::uint32_t attempts);
 
   /// A message that the node itself publishes: wills, `$SYS`.
   void publish(const message_ptr& message);
@@ -171,11 +180,7 @@ public:
   /// The shards a filter's messages can be in.
   template <class F>
   void for_each_shard_of(std::string_view filter, F&& f) const {
-    if (!protocol::has_wildcard(filter))
-      f(shard_of(filter));
-    else
-      for (std::size_t i = 0; i < dials().shards; ++i)
-        f(static_cast<std::uint16_t>(i));
+    cluster::for_each_shard_of(filter, dials().shards, std::forward<F>(f));
   }
 
   /// For tests: one turn at a time of their own, without a thread.

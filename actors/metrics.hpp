@@ -72,6 +72,10 @@ namespace troupe::actors {
     "Accepted messages that nobody was to have")                               \
   X(accepted_refused, "messages.publish.refused",                              \
     "Messages refused with a Reason Code")                                     \
+  X(acked_committed, "messages.publish.acked.committed",                       \
+    "PUBACK and PUBREC that waited for a commit")                              \
+  X(acked_direct, "messages.publish.acked.direct",                             \
+    "PUBACK and PUBREC of messages that only connected clients were to have")  \
   X(routed, "delivery.routed", "Deliveries begun, one per matching receiver")  \
   X(drop_queue_full, "delivery.dropped.queue_full",                            \
     "Dropped: the queue of a slow receiver was full")                          \

@@ -1,6 +1,7 @@
 #include "actors/node.hpp"
 
 #include "actors/listener.hpp"
+#include "actors/node_storage.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/topic_shard.hpp"
 
@@ -23,6 +24,9 @@ node::node(node_options options, log_sink log)
   : started_(std::chrono::steady_clock::now()) {
   if (options.actors.reactors == 0)
     options.actors.reactors = std::max<std::size_t>(1, cores() - 1);
+  if (options.storage)
+    storage_ =
+      std::make_unique<node_storage>(*options.storage, options.actors.shards);
   config_.set("scheduler.max-threads", options.actors.worker_threads);
   system_ = std::make_unique<caf::actor_system>(config_);
   shared_ = std::make_unique<shared_state>(*system_, options, std::move(log));
@@ -39,11 +43,13 @@ node::node(node_options options, log_sink log)
   }
   for (auto& x : shared_->homes)
     x->connect_homes();
-  for (std::size_t i = 0; i < dials.shards; ++i)
-    shared_->shards.push_back(
+  for (std::size_t i = 0; i < dials.shards; ++i) {
+    auto made =
       spawn_pinned<topic_shard>(*system_, *shared_->homes[i % dials.reactors],
-                                static_cast<std::uint16_t>(i))
-        .handle);
+                                static_cast<std::uint16_t>(i));
+    shared_->shards.push_back(std::move(made.handle));
+    shared_->shard_actors.push_back(made.self);
+  }
 }
 
 node::~node() {
@@ -51,6 +57,7 @@ node::~node() {
   if (!started_once_)
     end_without_threads();
   shared_->shards.clear();
+  shared_->shard_actors.clear();
   for (auto& x : shared_->homes)
     x->dispatcher_handle = {};
   shared_->homes.clear();
@@ -94,9 +101,21 @@ void node::end_without_threads() {
 }
 
 void node::start() {
+  if (storage_) {
+    for (auto* x : shared_->shard_actors)
+      x->recover(*storage_);
+    // Threads of the databases begin here, with this thread's file table.
+    storage_->start(*shared_);
+  }
   running_ = started_once_ = true;
   for (auto& x : shared_->homes)
     x->start();
+  if (storage_) {
+    for (std::size_t i = 0; i < shared_->shard_actors.size(); ++i)
+      shared_->homes[i % shared_->homes.size()]->post(
+        [x = shared_->shard_actors[i]] { x->begin(); });
+    settle_shards();
+  }
   for (const auto& x : shared_->options.listeners)
     open(x);
   supervisor_options watch;
@@ -160,8 +179,13 @@ void node::stop() {
     }
   });
   // Releases and wills pass the shards before these end.
-  for (int i = 0; i < 3; ++i)
-    on_all([](home&) {});
+  settle_shards();
+  if (storage_)
+    on_all([&](home& on) {
+      for (auto* x : shared_->shard_actors)
+        if (&x->at() == &on)
+          x->flush();
+    });
   for (auto& x : shared_->shards)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
   for (auto& x : shared_->homes)
@@ -172,7 +196,26 @@ void node::stop() {
     x->stop_and_join();
   // A reactor may have ended with an actor's last mail unread.
   end_without_threads();
+  if (storage_)
+    storage_->stop();
   shared_->graveyard.drain();
+}
+
+void node::settle_shards() {
+  // What one shard commits may be for another, so a quiet round is not enough.
+  const auto until =
+    std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  for (int quiet = 0; quiet < 3 && std::chrono::steady_clock::now() < until;) {
+    std::atomic<bool> busy{false};
+    on_all([&](home& on) {
+      for (const auto* x : shared_->shard_actors)
+        if (&x->at() == &on && x->busy())
+          busy = true;
+    });
+    quiet = busy ? 0 : quiet + 1;
+    if (busy)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
 }
 
 node::numbers node::count_all() {
@@ -222,6 +265,26 @@ node::numbers node::count_all() {
       r.credit_used += shared_->credit(on.index(), to).used.load();
   });
   all.filters = static_cast<std::int64_t>(shared_->index.size());
+  if (storage_) {
+    const auto log = storage_->log().counters();
+    const auto state = storage_->state().counters();
+    all.storage = {log.groups,
+                   log.entries,
+                   log.bytes,
+                   log.write_ns,
+                   log.longest_write,
+                   log.largest_group,
+                   storage_->log().disk().total(),
+                   state.writes,
+                   state.rows,
+                   state.bytes,
+                   state.syncs,
+                   state.sync_ns,
+                   state.queued,
+                   storage_->state().disk().total(),
+                   storage_->free_bytes(),
+                   static_cast<std::uint64_t>(storage_->space())};
+  }
   return all;
 }
 

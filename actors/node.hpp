@@ -16,6 +16,8 @@
 
 namespace troupe::actors {
 
+class node_storage;
+
 /// Owns the actor system and the reactors. `start` and `stop` are for one
 /// thread that is not a reactor; the questions below may come from any such.
 class node {
@@ -25,13 +27,15 @@ public:
     net::endpoint address;
   };
 
+  /// @throws storage::storage_error  the databases cannot be opened
   node(node_options options, log_sink log);
   ~node();
   node(const node&) = delete;
   node& operator=(const node&) = delete;
 
-  /// Starts reactors, shards and listeners.
+  /// Reads what is stored and starts reactors, shards and listeners.
   /// @throws std::runtime_error naming the listener that cannot be opened.
+  /// @throws storage::storage_error, cluster::record_error
   void start();
   /// Ends listeners, then clients (MQTT 5.0: DISCONNECT 0x8B), then shards,
   /// reactors and the actor system.
@@ -40,6 +44,8 @@ public:
   const std::vector<listening>& listeners() const noexcept {
     return listening_;
   }
+  /// The databases; null without.
+  node_storage* storage() noexcept { return storage_.get(); }
   const node_options& options() const noexcept { return shared_->options; }
   std::chrono::seconds uptime() const;
 
@@ -79,6 +85,24 @@ public:
       std::array<of_kind, actor_kind_names.size()> kinds{};
     };
     std::vector<of_reactor> reactors;
+    struct of_storage { ///< zeros without storage
+      std::uint64_t log_groups = 0;
+      std::uint64_t log_entries = 0;
+      std::uint64_t log_bytes = 0;
+      std::uint64_t log_write_nanoseconds = 0;
+      std::uint64_t log_longest_write_nanoseconds = 0;
+      std::uint64_t log_largest_group = 0;
+      std::uint64_t log_disk_bytes = 0;
+      std::uint64_t state_writes = 0;
+      std::uint64_t state_rows = 0;
+      std::uint64_t state_bytes = 0;
+      std::uint64_t state_syncs = 0;
+      std::uint64_t state_sync_nanoseconds = 0;
+      std::uint64_t state_queued = 0;
+      std::uint64_t state_disk_bytes = 0;
+      std::uint64_t free_bytes = 0;
+      std::uint64_t space = 0; ///< 0 enough, 1 low, 2 full
+    } storage;
   };
   numbers count_all();
 
@@ -102,12 +126,15 @@ private:
   template <class F>
   void on_all(F&& f);
   void open(const listener_options& of);
+  /// Waits until what shards have under way is committed.
+  void settle_shards();
   /// Ends the actors that are left, on the caller's thread: no reactor runs.
   void end_without_threads();
 
   caf::actor_system_config config_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<shared_state> shared_;
+  std::unique_ptr<node_storage> storage_; ///< null: memory only
   std::vector<caf::actor> listeners_;
   std::vector<listening> listening_;
   caf::actor supervisor_;

@@ -6,8 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace troupe::actors {
@@ -87,6 +91,26 @@ struct listener_options {
   std::size_t output_high_watermark = 1'048'576;
 };
 
+/// `storage.*`, `durability.*`: what shards keep, on disk.
+struct storage_options {
+  std::filesystem::path directory;
+  /// Whether "committed" means on the disk, and not only with the operating
+  /// system.
+  bool sync = true;
+  std::size_t cache_bytes = std::size_t{64} << 20;
+  /// A shard writes what changed to the state database after this time, or
+  /// when so much was logged since.
+  std::chrono::milliseconds flush_interval{5'000};
+  std::size_t flush_bytes = std::size_t{16} << 20;
+  /// Free bytes below which there is an alarm, and below which nothing is
+  /// taken any more that would need the disk.
+  std::uint64_t low_space = std::uint64_t{1} << 30;
+  std::uint64_t full_space = std::uint64_t{256} << 20;
+  std::uint64_t reserve = std::uint64_t{16} << 20;
+  /// Called on a storage thread when a write failed; does not return.
+  std::function<void(std::string_view what)> on_failure;
+};
+
 struct node_options {
   std::string name = "troupe";
   mqtt_options mqtt;
@@ -95,6 +119,7 @@ struct node_options {
   std::chrono::milliseconds sys_message_interval{60'000};   ///< 0: off
   std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
   std::vector<std::shared_ptr<authentication_method>> methods;
+  std::optional<storage_options> storage; ///< none: memory only
 };
 
 } // namespace troupe::actors

@@ -27,18 +27,21 @@ session::session(caf::actor_config& config, home& on, setup&& from)
   options.queue_qos0 = limits.mqueue_store_qos0;
   options.awaiting_release_max = limits.max_awaiting_rel;
   rules_.configure(options);
+  if (durable_)
+    more().incarnation = from.incarnation;
   count(on.numbers().sessions, std::int64_t{1});
 }
 
-void session::restore(cluster::session_record&& from) {
+void session::restore(const cluster::session_record& from) {
+  using in_flight = protocol::client_session::in_flight;
   durable_ = true;
   auto& numbers = at().numbers();
   rules_.set_next_packet_identifier(from.next_packet_identifier);
-  for (auto& x : from.in_flight) {
-    count(numbers.resumed);
-    rules_.restore(std::move(x));
-  }
-  rules_.restore_awaiting_release(std::move(from.awaiting_release));
+  more().keeps = !from.kept.empty();
+  std::vector<std::uint16_t> awaiting;
+  for (const auto& x : from.awaiting_release)
+    awaiting.push_back(x.packet_identifier);
+  rules_.restore_awaiting_release(std::move(awaiting));
   for (const auto& x : from.cursors) {
     auto& progress = make_progress(x.shard);
     progress.taken = progress.reported = x.sequence;
@@ -46,30 +49,45 @@ void session::restore(cluster::session_record&& from) {
   }
   for (const auto& x : from.subscriptions) {
     const auto options = pack(x.options);
-    const bool held = x.options.maximum_qos != qos::at_most_once;
     if (x.share_name.empty()) {
       add_to_index(at().shared().index.acquire(x.filter), options, x.identifier,
-                   held, x.exclusive);
+                   x.exclusive);
+      if (x.held())
+        at().for_each_shard_of(x.filter, [&](std::uint16_t shard) {
+          make_progress(shard).catching_up = true;
+        });
       continue;
     }
     auto& group = at().shared().index.join(x.share_name, x.filter,
                                            {self_, options, x.identifier});
-    more().groups.push_back({&group, options, held, false, x.identifier});
+    more().groups.push_back({&group, options, false, x.identifier});
     at().for_each_shard_of(x.filter, [&](std::uint16_t shard) {
-      at().to_shard(shard, cluster::group_presence_command{
-                             x.share_name, x.filter, self_, true});
+      at().to_shard(shard,
+                    cluster::group_online_command{x.share_name, x.filter});
     });
   }
-  for (auto& x : from.pending) {
+  std::vector<in_flight> sent;
+  for (const auto& x : from.kept) {
     count(numbers.resumed);
-    rules_.enqueue(std::move(x), [this](protocol::outbound&& lost,
-                                        protocol::drop_reason why) {
-      lose(std::move(lost), why);
-    });
+    cluster::kept_message copy{x};
+    copy.what.position = {}; // it is this session's own
+    if (x.packet_identifier == 0)
+      rules_.enqueue(std::move(copy.what), [this](protocol::outbound&& lost,
+                                                  protocol::drop_reason why) {
+        lose(std::move(lost), why);
+      });
+    else
+      sent.push_back(
+        {std::move(copy.what), x.packet_identifier,
+         x.released ? in_flight::state::released : in_flight::state::sent,
+         false});
   }
+  begin_recovery(from.outbound, std::move(sent));
 }
 
 void session::resume_delivery() {
+  if (extras_ && extras_->recovering)
+    return; // with `end_recovery`
   // [MQTT-4.4.0-1]: PUBREL at once, PUBLISH within the quota, by `pump`.
   rules_.for_each_in_flight([&](protocol::client_session::in_flight& x) {
     if (x.now == protocol::client_session::in_flight::state::released)

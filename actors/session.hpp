@@ -23,7 +23,8 @@ public:
     client_ref self;
     connection* link = nullptr;
     std::string client_id;
-    std::uint64_t epoch = 0;
+    std::uint64_t epoch = 0;                ///< as granted
+    std::uint64_t incarnation = 0;          ///< likewise
     std::uint32_t expiry_interval = 0;      ///< seconds; 0: transient
     std::uint16_t receive_maximum = 65'535; ///< the client's
     protocol::protocol_version version = protocol::protocol_version::mqtt_5_0;
@@ -40,7 +41,7 @@ public:
   const protocol::client_session& rules() const noexcept { return rules_; }
 
   /// Takes the state of an earlier connection over.
-  void restore(cluster::session_record&& from);
+  void restore(const cluster::session_record& from);
   /// After CONNACK: sends again what is in flight, asks for what was missed.
   void resume_delivery();
 
@@ -78,9 +79,12 @@ public:
   bool takes_from(const shared_group& group) const noexcept;
   void on_publish_acked(const publish_acked& x);
   void on_hold_committed(const hold_committed& x);
+  void on_subscription_kept(const subscription_kept& x);
+  void on_inbound_noted(const inbound_noted& x);
+  void on_outbound_noted(const outbound_noted& x);
   void on_fetched(cluster::fetched_page& page);
   void on_retained(cluster::retained_page& page);
-  /// Tells shards how far messages were taken over.
+  /// Tells shards how far messages are done with.
   void checkpoint();
 
   /// Where the publisher stands in a group's round.
@@ -110,13 +114,11 @@ private:
     filter_node* node;
     std::uint32_t slot; ///< in the node's list of this reactor
     packed_options options;
-    bool held;      ///< topic shards keep messages for it
     bool exclusive; ///< `$exclusive/`
   };
   struct group_subscription {
     shared_group* group;
     packed_options options;
-    bool held;
     bool left; ///< unsubscribed; messages of it may still be in flight
     std::uint32_t identifier;
   };
@@ -148,9 +150,35 @@ private:
   struct shard_progress {
     std::uint16_t shard;
     std::uint64_t taken;    ///< accepted up to here
-    std::uint64_t reported; ///< told the shard
+    std::uint64_t reported; ///< told the shard: done up to here
     bool catching_up;       ///< live copies are skipped, pages are fetched
     bool fetching;
+  };
+  struct uncommitted {
+    std::uint16_t packet_identifier;
+    protocol::reason_code reason; ///< of the PUBREC
+  };
+  /// QoS 2 messages whose state is committed before it is relied on.
+  struct noted_states {
+    /// What leaves when the states before it are committed, in order.
+    struct item {
+      enum class kind : std::uint8_t { publish, pubrel, nothing } what;
+      std::uint16_t packet_identifier;
+      protocol::outbound qos0; ///< a PUBLISH without identifier
+    };
+    std::vector<item> under_way;
+    std::vector<item> next;
+    cluster::outbound_command states; ///< of `next`
+    bool waiting = false;             ///< for `under_way`
+    std::size_t unsent = 0;           ///< PUBLISH packets among the items
+    bool ever = false;
+  };
+  /// After a crash: what was sent at QoS 2 goes first, as it was sent.
+  struct recovering_states {
+    std::vector<cluster::outbound_state> states;
+    std::vector<protocol::client_session::in_flight> kept;
+    std::vector<protocol::outbound> found;
+    std::size_t pages = 0; ///< that are still to come
   };
   /// What only some sessions need.
   struct extras {
@@ -159,9 +187,14 @@ private:
     std::vector<pending_request> requests;
     std::vector<retained_reading> readings;
     std::vector<outstanding_in_shard> outstanding;
-    std::vector<std::uint16_t> uncommitted_qos2; ///< inbound, no PUBREC yet
+    std::vector<uncommitted> uncommitted_qos2; ///< inbound, no PUBREC yet
     std::vector<shard_progress> progress;
+    noted_states notes;
+    std::unique_ptr<recovering_states> recovering; ///< null: not
+    std::vector<shard_position> known;             ///< of states before a crash
+    std::uint64_t incarnation = 0;
     std::uint32_t next_token = 1;
+    bool keeps = false; ///< its shard has messages kept by its record
     std::uint32_t unacknowledged_qos1 = 0; ///< inbound, in shards
     bool checkpoint_due = false;
   };
@@ -189,13 +222,15 @@ private:
                        std::uint32_t identifier, pending_request& request);
   protocol::reason_code unsubscribe_one(std::string_view text,
                                         pending_request& request);
-  void hold(std::string_view share_name, std::string_view filter,
-            packed_options options, std::uint32_t identifier,
-            pending_request* request, bool holds);
+  /// Tells the session's shard, and by it the topic shards.
+  void keep_subscription(const cluster::subscription_record& what,
+                         bool subscribes, bool held_before,
+                         pending_request& request);
+  void part_of_request_done(std::uint32_t token);
   void finish(pending_request& request);
   subscription* find(const filter_node& node) noexcept;
   void add_to_index(filter_node& node, packed_options options,
-                    std::uint32_t identifier, bool held, bool exclusive);
+                    std::uint32_t identifier, bool exclusive);
   void remove_from_index(subscription& x);
   void begin_retained(std::string_view filter, packed_options options,
                       std::uint32_t identifier, pending_request& request);
@@ -210,6 +245,47 @@ private:
   bool expired_or_too_large(const protocol::outbound& x, bool& lost);
   void lose(protocol::outbound&& x, protocol::drop_reason why);
   void settle(protocol::outbound& x, bool refused);
+  /// A durable group's shard need not keep `x` any more.
+  void done_for_group(const protocol::outbound& x);
+  void checkpoint_soon();
+  void send_in_flight(const protocol::client_session::in_flight& x, bool again);
+  /// Has a state of a QoS 2 message committed; `on_outbound_noted` goes on.
+  void note(std::uint16_t packet_identifier, shard_position position,
+            cluster::outbound_state::state now);
+  /// Likewise before its first PUBLISH. What no shard keeps for this session
+  /// alone is its own from here on.
+  void note_sent(protocol::client_session::in_flight& x);
+  void note_next();
+  /// A PUBLISH leaves behind those that wait for their states.
+  void hold_back(protocol::outbound&& qos0);
+  void hold_back(std::uint16_t packet_identifier);
+  /// Whether the client and the states before it let one more PUBLISH begin.
+  bool may_start() const noexcept;
+  static cluster::kept_message
+  copy_of(const protocol::client_session::in_flight& x);
+  void send_notes();
+  void send_items(std::vector<noted_states::item>&& items);
+  /// Whether PUBLISH packets wait for their states, and others behind them.
+  bool behind_notes() const noexcept {
+    return extras_ && extras_->notes.unsent != 0;
+  }
+  /// So much may wait there; what is more waits in the bounded queue.
+  static constexpr std::size_t most_unsent = 1'024;
+  bool notes_states() const noexcept { return durable_; }
+  void note_inbound(std::uint16_t packet_identifier, std::uint16_t shard,
+                    bool begins);
+  void begin_recovery(const std::vector<cluster::outbound_state>& states,
+                      std::vector<protocol::client_session::in_flight>&& kept);
+  void end_recovery();
+  /// Puts what was in flight back, in the order of Packet Identifiers.
+  void
+  restore_in_flight(std::vector<protocol::client_session::in_flight>&& all);
+  /// The session itself keeps what it has in flight at QoS 2 of `filter`.
+  void keep_in_flight_of(std::string_view filter);
+  /// Whether a message read of a shard is in flight already, or was finished.
+  bool delivered_before(shard_position x);
+  /// Up to where nothing is wanted of a shard but what is in flight here.
+  std::uint64_t taken_over(const shard_progress& x);
   /// Messages that may wait before what shards keep is not asked for.
   std::size_t queue_goal() const noexcept;
   bool room_for_page() const noexcept;
@@ -221,7 +297,6 @@ private:
   void hand_groups_over(bool ends);
   void leave_groups();
   std::shared_ptr<cluster::session_record> make_record();
-  void end_holds();
 
   protocol::client_session rules_;
   connection* link_;
@@ -235,10 +310,5 @@ private:
   protocol::protocol_version version_;
   bool durable_;
 };
-
-/// What ended for good in a session that no connection has: gives its filters
-/// in shards and index back.
-void end_holds_of(home& at, const std::string& client_id,
-                  const cluster::session_record& record);
 
 } // namespace troupe::actors

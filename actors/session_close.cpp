@@ -19,23 +19,24 @@ void session::on_connection_closed(bool discard_will, bool discard) {
   leave_groups();
   cluster::release_command release;
   release.client_id = client_id_;
+  release.who = self_;
   release.epoch = epoch_;
   release.expiry_interval = expiry_interval_;
   release.will = discard_will ? cluster::release_command::will_fate::discard
                               : cluster::release_command::will_fate::publish;
   if (!ends) {
-    checkpoint();
+    if (extras_)
+      send_notes();
     hand_groups_over(false);
     release.record = make_record();
   } else {
-    if (durable_)
-      end_holds();
     hand_groups_over(true);
     rules_.for_each_queued([&](outbound& x) {
       if (x.message)
         count(numbers.drop_session_ended);
     });
     rules_.for_each_in_flight([&](in_flight& x) {
+      done_for_group(x.what);
       count_drop(numbers,
                  x.what.group != nullptr && x.what.qos == qos::exactly_once
                    ? drop_reason::share_member_gone // [MQTT-4.8.2-5]
@@ -58,7 +59,7 @@ void session::on_connection_closed(bool discard_will, bool discard) {
 
 void session::leave_groups() {
   auto& index = at().shared().index;
-  if (expiry_interval_ == 0)
+  if (!durable_) // else its shard knows when the session ends
     for (auto& x : subscriptions_)
       if (x.exclusive)
         at().shared().release_exclusive(x.node->text(), hash_);
@@ -67,14 +68,6 @@ void session::leave_groups() {
       if (!x.left) {
         index.leave(*x.group, self_);
         count(at().numbers().subscriptions, std::int64_t{-1});
-        if (x.group->durable_members.load() != 0)
-          at().for_each_shard_of(
-            x.group->filter->text(), [&](std::uint16_t shard) {
-              at().to_shard(shard, cluster::group_presence_command{
-                                     x.group->share_name,
-                                     std::string{x.group->filter->text()},
-                                     self_, false});
-            });
       }
 }
 
@@ -93,10 +86,11 @@ void session::hand_groups_over(bool ends) {
     if (x.group == nullptr || x.qos == qos::at_most_once)
       return false;
     auto* group = static_cast<shared_group*>(x.group);
-    if (!another(group) && (!ends || group->durable_members.load() == 0))
+    if (!x.position && !another(group)
+        && (!ends || group->durable_members.load() == 0))
       return false;
     count(numbers.handed_over);
-    at().redeliver(x.message, *group, self_, 0);
+    at().redeliver(x.message, x.position, *group, self_, 0);
     return true;
   };
   rules_.for_each_in_flight([&](in_flight& x) {
@@ -113,20 +107,31 @@ void session::hand_groups_over(bool ends) {
 std::shared_ptr<cluster::session_record> session::make_record() {
   auto& numbers = at().numbers();
   auto record = std::make_shared<cluster::session_record>();
-  for (const auto& x : subscriptions_) {
-    const auto entry = x.node->list(at().index()).at(x.slot);
-    record->subscriptions.push_back({{},
-                                     std::string{x.node->text()},
-                                     unpack(x.options),
-                                     entry.identifier,
-                                     x.exclusive});
-  }
-  rules_.for_each_in_flight([&](in_flight& x) {
+  if (extras_)
+    for (const auto& x : extras_->progress)
+      record->cursors.push_back({x.shard, taken_over(x)});
+  // From here on the record keeps what is in flight: it is behind the cursors,
+  // unless it was put back after a crash and not read again since. Then the
+  // states that the session's shard has of it stand.
+  const auto ahead = [&](const outbound& x) {
+    return x.position && x.group == nullptr
+           && std::any_of(record->cursors.begin(), record->cursors.end(),
+                          [&](const cluster::cursor& y) {
+                            return y.shard == x.position.shard
+                                   && y.sequence < x.position.sequence;
+                          });
+  };
+  const auto keep = [&](outbound& x, std::uint16_t identifier, bool released) {
     count(numbers.suspended);
-    if (x.now == in_flight::state::waiting)
-      x.now = in_flight::state::sent;
-    x.what.group = nullptr; // it is this session's own now
-    record->in_flight.push_back(std::move(x));
+    x.group = nullptr; // it is this session's own now
+    x.position = {};
+    record->kept.emplace_back(std::move(x), identifier, released);
+  };
+  rules_.for_each_in_flight([&](in_flight& x) {
+    if (ahead(x.what))
+      count(numbers.handed_over);
+    else
+      keep(x.what, x.packet_identifier, x.now == in_flight::state::released);
   });
   rules_.for_each_queued([&](outbound& x) {
     if (!x.message)
@@ -134,72 +139,15 @@ std::shared_ptr<cluster::session_record> session::make_record() {
     const bool kept_by_shard =
       x.position && extras_ && progress_of(x.position.shard) != nullptr
       && x.qos != qos::at_most_once && x.message->qos() != qos::at_most_once;
-    if (kept_by_shard) {
+    if (kept_by_shard)
       count(numbers.handed_over);
-      return;
-    }
-    if (x.qos == qos::at_most_once) {
+    else if (x.qos == qos::at_most_once)
       count(numbers.drop_session_ended);
-      return;
-    }
-    count(numbers.suspended);
-    x.group = nullptr;
-    record->pending.push_back(std::move(x));
+    else
+      keep(x, 0, false);
   });
-  record->awaiting_release = rules_.awaiting_release();
   record->next_packet_identifier = rules_.next_packet_identifier();
-  if (extras_) {
-    for (const auto& x : extras_->progress)
-      record->cursors.push_back({x.shard, x.reported});
-    for (const auto& x : extras_->groups)
-      if (!x.left)
-        record->subscriptions.push_back(
-          {x.group->share_name, std::string{x.group->filter->text()},
-           unpack(x.options), x.identifier, false});
-  }
   return record;
-}
-
-void session::end_holds() {
-  cluster::session_record held;
-  for (const auto& x : subscriptions_)
-    held.subscriptions.push_back(
-      {{},
-       std::string{x.node->text()},
-       unpack(x.held ? x.options : packed_options{0}),
-       0,
-       x.exclusive});
-  if (extras_)
-    for (const auto& x : extras_->groups)
-      if (x.held)
-        held.subscriptions.push_back({x.group->share_name,
-                                      std::string{x.group->filter->text()},
-                                      unpack(x.options), 0, false});
-  end_holds_of(at(), client_id_, held);
-}
-
-void end_holds_of(home& at, const std::string& client_id,
-                  const cluster::session_record& record) {
-  auto& index = at.shared().index;
-  for (const auto& x : record.subscriptions) {
-    if (x.exclusive)
-      at.shared().release_exclusive(x.filter, protocol::hash64(client_id));
-    if (x.options.maximum_qos == qos::at_most_once)
-      continue; // never held
-    at.for_each_shard_of(x.filter, [&](std::uint16_t shard) {
-      cluster::hold_command command;
-      command.client_id = client_id;
-      command.subscription = x;
-      command.holds = false;
-      at.to_shard(shard, std::move(command));
-    });
-    if (!x.share_name.empty()) {
-      index.unhold(x.share_name, x.filter);
-    } else if (auto* node = index.find(x.filter)) {
-      index.add_durable(*node, -1);
-      index.release(*node);
-    }
-  }
 }
 
 } // namespace troupe::actors

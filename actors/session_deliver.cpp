@@ -50,14 +50,14 @@ void session::deliver(const message_ptr& message, message_ptr* last,
           count(numbers.catch_up_skipped);
           return;
         }
-        progress->taken = position.sequence;
-        if (!std::exchange(extras_->checkpoint_due, true))
-          at().checkpoint_later(self_);
+        progress->taken = std::max(progress->taken, position.sequence);
+        checkpoint_soon();
       }
   }
   count(numbers.routed);
   if (x.qos == qos::at_most_once && identifier == 0 && more_identifiers.empty()
-      && rules_.queued() == 0 && link_->writable() && !message->has_expiry()
+      && group == nullptr && !behind_notes() && rules_.queued() == 0
+      && link_->writable() && !message->has_expiry()
       && link_->packet_limit() == protocol::no_packet_limit) {
     count(numbers.messages_delivered);
     count(numbers.qos0_sent);
@@ -79,8 +79,10 @@ void session::deliver(const message_ptr& message, message_ptr* last,
 }
 
 void session::send_or_queue(outbound&& x) {
-  if (rules_.queued() == 0 && link_->writable()
-      && (x.qos == qos::at_most_once || rules_.may_send())) {
+  const bool waits_for_others = extras_ && extras_->recovering;
+  if (rules_.queued() == 0 && may_start()
+      && (x.qos == qos::at_most_once
+          || (rules_.may_send() && !waits_for_others))) {
     bool lost = false;
     if (expired_or_too_large(x, lost))
       return;
@@ -95,6 +97,7 @@ void session::send_or_queue(outbound&& x) {
 bool session::expired_or_too_large(const outbound& x, bool& lost) {
   if (x.message->expired(at().now())) {
     count(at().numbers().drop_expired); // [MQTT-3.3.2-5]
+    done_for_group(x);
     return lost = true;
   }
   if (link_->packet_limit() == protocol::no_packet_limit)
@@ -112,6 +115,7 @@ bool session::expired_or_too_large(const outbound& x, bool& lost) {
       <= link_->packet_limit())
     return false;
   count(at().numbers().drop_too_large); // [MQTT-3.1.2-25]
+  done_for_group(x);
   return lost = true;
 }
 
@@ -133,31 +137,38 @@ void session::send_now(outbound&& x) {
   count(numbers.messages_delivered);
   if (x.qos == qos::at_most_once) {
     count(numbers.qos0_sent);
-    link_->send(*x.message, how);
+    done_for_group(x);
+    if (behind_notes())
+      hold_back(std::move(x));
+    else
+      link_->send(*x.message, how);
     return;
   }
   count(x.qos == qos::at_least_once ? numbers.qos1_sent : numbers.qos2_sent);
   const auto* message = x.message.get(); // kept in flight from here on
+  const bool noted = x.qos == qos::exactly_once && notes_states();
   how.packet_identifier = rules_.start(std::move(x));
-  link_->send(*message, how);
+  if (noted) // a crash must not give it another Packet Identifier
+    note_sent(*rules_.in_flight_with(how.packet_identifier));
+  else if (behind_notes())
+    hold_back(how.packet_identifier);
+  else
+    link_->send(*message, how);
 }
 
 void session::pump() {
+  if (extras_ && extras_->recovering)
+    return; // nothing goes before what was sent already
   auto& numbers = at().numbers();
   while (link_->writable())
     if (const auto* again = rules_.take_resend()) {
-      protocol::delivery how;
-      how.qos = again->what.qos;
-      how.retain = again->what.retain;
-      how.dup = true; // [MQTT-3.3.1-1]
-      how.packet_identifier = again->packet_identifier;
       count(numbers.messages_resent);
-      link_->send(*again->what.message, how);
+      send_in_flight(*again, true);
     } else {
       break;
     }
   outbound x;
-  while (link_->writable() && rules_.take_queued(x)) {
+  while (may_start() && rules_.take_queued(x)) {
     bool lost = false;
     if (!expired_or_too_large(x, lost))
       send_now(std::move(x));
@@ -174,14 +185,29 @@ void session::pump() {
 void session::lose(outbound&& x, drop_reason why) {
   if (x.group != nullptr && x.qos != qos::at_most_once) {
     count(at().numbers().handed_over);
-    at().redeliver(x.message, *static_cast<shared_group*>(x.group), self_, 0);
+    at().redeliver(x.message, x.position, *static_cast<shared_group*>(x.group),
+                   self_, 0);
     return;
   }
+  done_for_group(x);
   count_drop(at().numbers(), why);
 }
 
-void session::settle(outbound&, bool refused) {
+void session::settle(outbound& x, bool refused) {
   count(refused ? at().numbers().drop_refused : at().numbers().messages_acked);
+  done_for_group(x);
+  if (durable_)
+    checkpoint_soon();
+}
+
+void session::done_for_group(const outbound& x) {
+  if (x.group == nullptr || !x.position)
+    return;
+  const auto& group = *static_cast<const shared_group*>(x.group);
+  at().to_shard(x.position.shard,
+                cluster::group_done_command{group.share_name,
+                                            std::string{group.filter->text()},
+                                            x.position.sequence});
 }
 
 // ---- what the shard keeps --------------------------------------------------
@@ -224,6 +250,14 @@ void session::fetch_what_was_missed() {
 }
 
 void session::on_fetched(cluster::fetched_page& page) {
+  if (page.only) {
+    auto& x = *extras_->recovering;
+    std::move(page.messages.begin(), page.messages.end(),
+              std::back_inserter(x.found));
+    if (--x.pages == 0)
+      end_recovery();
+    return;
+  }
   auto& progress = make_progress(page.shard);
   progress.fetching = false;
   bool whole = true;
@@ -232,6 +266,10 @@ void session::on_fetched(cluster::fetched_page& page) {
     whole = !rules_.queue_full();
     if (!whole)
       break;
+    if (delivered_before(x.position)) {
+      progress.taken = std::max(progress.taken, x.position.sequence);
+      continue;
+    }
     count(at().numbers().routed);
     progress.taken = std::max(progress.taken, x.position.sequence);
     send_or_queue(std::move(x));
@@ -239,27 +277,73 @@ void session::on_fetched(cluster::fetched_page& page) {
   if (whole)
     progress.taken = std::max(progress.taken, page.up_to);
   progress.catching_up = !whole || !page.complete;
-  if (!std::exchange(extras_->checkpoint_due, true))
-    at().checkpoint_later(self_);
+  checkpoint_soon();
   if (progress.catching_up)
     pump();
 }
 
+void session::checkpoint_soon() {
+  if (extras_ && !std::exchange(extras_->checkpoint_due, true))
+    at().checkpoint_later(self_);
+}
+
+std::uint64_t session::taken_over(const shard_progress& x) {
+  auto up_to = x.taken;
+  rules_.for_each_queued([&](outbound& waiting) {
+    if (waiting.position && waiting.position.shard == x.shard
+        && waiting.group == nullptr)
+      up_to = std::min(up_to, waiting.position.sequence - 1);
+  });
+  return up_to;
+}
+
 void session::checkpoint() {
-  if (!extras_)
+  if (!extras_ || extras_->recovering)
     return;
   extras_->checkpoint_due = false;
+  cluster::checkpoint_command command;
   for (auto& x : extras_->progress) {
-    auto up_to = x.taken;
-    rules_.for_each_queued([&](outbound& waiting) {
-      if (waiting.position && waiting.position.shard == x.shard)
-        up_to = std::min(up_to, waiting.position.sequence - 1);
+    auto up_to = taken_over(x);
+    rules_.for_each_in_flight([&](protocol::client_session::in_flight& sent) {
+      if (sent.what.position && sent.what.position.shard == x.shard
+          && sent.what.group == nullptr)
+        up_to = std::min(up_to, sent.what.position.sequence - 1);
     });
     if (up_to <= x.reported)
       continue;
     x.reported = up_to;
-    at().to_shard(x.shard, cluster::advance_command{client_id_, up_to});
+    if (extras_->notes.ever)
+      command.cursors.push_back({x.shard, up_to});
+    else
+      at().to_shard(x.shard, cluster::advance_command{client_id_, up_to});
   }
+  if (!durable_)
+    return;
+  // What no shard keeps, the session's own shard does.
+  const auto keep = [&](const outbound& x, std::uint16_t id, bool released) {
+    if (x.position || !x.message || x.qos == qos::at_most_once)
+      return;
+    outbound copy;
+    copy.message = x.message;
+    copy.qos = x.qos;
+    copy.retain = x.retain;
+    copy.subscription_identifier = x.subscription_identifier;
+    if (x.more_identifiers)
+      copy.more_identifiers =
+        std::make_unique<std::vector<std::uint32_t>>(*x.more_identifiers);
+    command.kept.emplace_back(std::move(copy), id, released);
+  };
+  using in_flight = protocol::client_session::in_flight;
+  rules_.for_each_in_flight([&](in_flight& x) {
+    keep(x.what, x.packet_identifier, x.now == in_flight::state::released);
+  });
+  rules_.for_each_queued([&](outbound& x) { keep(x, 0, false); });
+  const bool had = std::exchange(extras_->keeps, !command.kept.empty());
+  if (command.cursors.empty() && command.kept.empty() && !had)
+    return;
+  command.client_id = client_id_;
+  command.epoch = epoch_;
+  at().to_shard(at().shard_of(client_id_), std::move(command));
 }
 
 } // namespace troupe::actors

@@ -14,12 +14,23 @@ using protocol::reason_code;
 
 namespace {
 
-/// What comes back with `publish_acked`: packet identifier, QoS and shard.
-std::uint32_t make_token(std::uint16_t packet_identifier, qos level,
-                         std::uint16_t shard) noexcept {
-  return packet_identifier | static_cast<std::uint32_t>(level) << 16
-         | static_cast<std::uint32_t>(shard) << 18;
-}
+/// What comes back with `publish_acked`.
+struct publish_token {
+  std::uint16_t packet_identifier;
+  qos level;
+  std::uint16_t shard; ///< at most 1,023
+  bool logged;
+
+  std::uint32_t pack() const noexcept {
+    return packet_identifier | static_cast<std::uint32_t>(level) << 16
+           | static_cast<std::uint32_t>(shard) << 18
+           | static_cast<std::uint32_t>(logged) << 31;
+  }
+  static publish_token unpack(std::uint32_t x) noexcept {
+    return {static_cast<std::uint16_t>(x), static_cast<qos>(x >> 16 & 3),
+            static_cast<std::uint16_t>(x >> 18 & 0x1FFF), x >> 31 != 0};
+  }
+};
 
 bool is_failure(reason_code x) noexcept {
   return static_cast<unsigned>(x) >= 0x80;
@@ -47,8 +58,9 @@ reason_code session::on_publish(const protocol::publish_packet& in,
       if (seen == inbound::duplicate) { // [MQTT-4.3.3-10]
         count(numbers.qos2_duplicates);
         const auto& waiting = more().uncommitted_qos2;
-        if (std::find(waiting.begin(), waiting.end(), in.packet_identifier)
-            == waiting.end())
+        if (std::none_of(waiting.begin(), waiting.end(), [&](const auto& x) {
+              return x.packet_identifier == in.packet_identifier;
+            }))
           link_->send_ack(packet_type::pubrec, in.packet_identifier,
                           reason_code::success);
         return reason_code::success;
@@ -106,8 +118,17 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   const auto& to = at().match(topic);
   const bool retains = in.retain && limits.retainer_enable
                        && in.payload.size() <= limits.retainer_max_payload_size;
-  const bool logged =
+  const bool matters =
     retains || delay != 0 || (to.durable && in.qos != qos::at_most_once);
+  // What may be sent again after a crash must not depend on who subscribes.
+  const bool once = durable_ && in.qos == qos::exactly_once;
+  const bool logged = matters || once;
+  if (logged && at().shared().disk_full.load(std::memory_order_relaxed)) {
+    if (version_ == protocol_version::mqtt_5_0 || in.qos == qos::at_most_once)
+      return refuse(in, reason_code::quota_exceeded);
+    count(numbers.accepted_refused);
+    return reason_code::quota_exceeded; // an acknowledgement would be a lie
+  }
   bool through_shard = logged || to.durable_group;
   std::uint16_t shard = 0;
   if (through_shard || (extras_ && !extras_->outstanding.empty())) {
@@ -140,15 +161,18 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   if (in.qos == qos::at_least_once)
     ++x.unacknowledged_qos1;
   else if (in.qos == qos::exactly_once)
-    x.uncommitted_qos2.push_back(in.packet_identifier);
+    x.uncommitted_qos2.push_back({in.packet_identifier, reason_code::success});
   if (delay != 0)
     count(numbers.messages_delayed);
   cluster::publish_command command;
   command.message = std::move(message);
   command.publisher = self_;
-  command.token = make_token(in.packet_identifier, in.qos, shard);
+  command.token =
+    publish_token{in.packet_identifier, in.qos, shard, logged}.pack();
   command.delay_seconds = delay;
   command.logged = logged;
+  if (once)
+    command.inbound = {client_id_, x.incarnation, in.packet_identifier};
   at().to_shard(shard, std::move(command));
   return reason_code::success;
 }
@@ -169,6 +193,8 @@ reason_code session::refuse(const protocol::publish_packet& in,
 
 void session::acknowledge(const protocol::publish_packet& in,
                           reason_code reason) {
+  if (in.qos != qos::at_most_once)
+    count(at().numbers().acked_direct);
   if (in.qos == qos::at_least_once)
     link_->send_ack(packet_type::puback, in.packet_identifier, reason);
   else if (in.qos == qos::exactly_once)
@@ -177,9 +203,11 @@ void session::acknowledge(const protocol::publish_packet& in,
 
 void session::on_publish_acked(const publish_acked& in) {
   auto& x = more();
-  const auto packet_identifier = static_cast<std::uint16_t>(in.token);
-  const auto level = static_cast<qos>(in.token >> 16 & 3);
-  const auto shard = static_cast<std::uint16_t>(in.token >> 18);
+  const auto [packet_identifier, level, shard, logged] =
+    publish_token::unpack(in.token);
+  if (level != qos::at_most_once)
+    count(logged ? at().numbers().acked_committed
+                 : at().numbers().acked_direct);
   const auto open = std::find_if(
     x.outstanding.begin(), x.outstanding.end(),
     [&](const outstanding_in_shard& o) { return o.shard == shard; });
@@ -189,7 +217,16 @@ void session::on_publish_acked(const publish_acked& in) {
     --x.unacknowledged_qos1;
     link_->send_ack(packet_type::puback, packet_identifier, in.reason);
   } else if (level == qos::exactly_once) {
-    std::erase(x.uncommitted_qos2, packet_identifier);
+    if (durable_ && !is_failure(in.reason)) {
+      for (auto& waiting : x.uncommitted_qos2)
+        if (waiting.packet_identifier == packet_identifier)
+          waiting.reason = in.reason;
+      note_inbound(packet_identifier, shard, true);
+      return;
+    }
+    std::erase_if(x.uncommitted_qos2, [&](const auto& waiting) {
+      return waiting.packet_identifier == packet_identifier;
+    });
     if (is_failure(in.reason) && version_ == protocol_version::mqtt_5_0)
       rules_.on_pubrel(packet_identifier);
     link_->send_ack(packet_type::pubrec, packet_identifier, in.reason);
@@ -217,11 +254,17 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
     count(numbers.pubrec_received);
     auto answer = rules_.on_pubrec(id, is_failure(in.reason));
     if (answer.what == ack::settled) {
+      if (notes_states())
+        note(id, answer.settled.position,
+             cluster::outbound_state::state::finished);
       settle(answer.settled, true);
     } else if (answer.what == ack::unknown) {
       count(numbers.pubrec_missed);
       if (!is_failure(in.reason))
         link_->send_ack(packet_type::pubrel, id, unknown);
+    } else if (notes_states()) {
+      note(id, answer.settled.position,
+           cluster::outbound_state::state::released);
     } else {
       link_->send_ack(packet_type::pubrel, id, reason_code::success);
     }
@@ -230,9 +273,12 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
   case packet_type::pubcomp: {
     count(numbers.pubcomp_received);
     auto answer = rules_.on_pubcomp(id);
-    if (answer.what == ack::settled)
+    if (answer.what == ack::settled) {
+      if (notes_states())
+        note(id, answer.settled.position,
+             cluster::outbound_state::state::finished);
       settle(answer.settled, false);
-    else
+    } else
       count(numbers.pubcomp_missed);
     break;
   }
@@ -241,6 +287,10 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
     const bool known = rules_.on_pubrel(id);
     if (!known)
       count(numbers.pubrel_missed);
+    if (known && durable_) { // PUBCOMP when nothing remembers it any more
+      note_inbound(id, 0, false);
+      return reason_code::success;
+    }
     link_->send_ack(packet_type::pubcomp, id,
                     known ? reason_code::success : unknown);
     return reason_code::success;

@@ -73,6 +73,8 @@ reason_code session::subscribe_one(const protocol::subscription_request& in,
     if (!at().shared().hold_exclusive(what.filter, hash_))
       return reason_code::quota_exceeded;
   }
+  if (durable_ && at().shared().disk_full.load(std::memory_order_relaxed))
+    return reason_code::quota_exceeded;
   if (limits.max_subscriptions != 0
       && subscription_count() >= limits.max_subscriptions)
     return reason_code::quota_exceeded;
@@ -95,8 +97,7 @@ session::subscription* session::find(const filter_node& node) noexcept {
 }
 
 void session::add_to_index(filter_node& node, packed_options options,
-                           std::uint32_t identifier, bool held,
-                           bool exclusive) {
+                           std::uint32_t identifier, bool exclusive) {
   auto& list = node.list(at().index());
   const bool first = list.empty();
   const auto slot = list.add(this, options, identifier);
@@ -104,7 +105,7 @@ void session::add_to_index(filter_node& node, packed_options options,
     subscriptions_.reserve(
       subscriptions_.size()
       + std::max<std::size_t>(1, subscriptions_.size() / 4));
-  subscriptions_.push_back({&node, slot, options, held, exclusive});
+  subscriptions_.push_back({&node, slot, options, exclusive});
   // Also when the bit is set already: results found before do not hold.
   if (first)
     at().shared().index.set_reactor(node, at().index(), true);
@@ -127,26 +128,25 @@ void session::subscription_moved(const filter_node& node,
     x->slot = slot;
 }
 
-void session::hold(std::string_view share_name, std::string_view filter,
-                   packed_options options, std::uint32_t identifier,
-                   pending_request* request, bool holds) {
-  at().for_each_shard_of(filter, [&](std::uint16_t shard) {
-    cluster::hold_command command;
-    command.client_id = client_id_;
-    command.subscription.share_name = share_name;
-    command.subscription.filter = filter;
-    command.subscription.options = unpack(options);
-    command.subscription.identifier = identifier;
-    command.holds = holds;
-    if (request != nullptr) {
-      command.who = self_;
-      command.token = request->token;
-      ++request->waiting;
-      if (holds && share_name.empty())
+void session::keep_subscription(const cluster::subscription_record& what,
+                                bool subscribes, bool held_before,
+                                pending_request& request) {
+  cluster::subscribe_command command;
+  command.client_id = client_id_;
+  command.epoch = epoch_;
+  command.subscription = what;
+  command.subscribes = subscribes;
+  command.who = self_;
+  command.token = request.token;
+  ++request.waiting;
+  const bool holds = subscribes && what.held();
+  if (holds || held_before)
+    at().for_each_shard_of(what.filter, [&](std::uint16_t shard) {
+      ++request.waiting;
+      if (holds && what.share_name.empty())
         make_progress(shard);
-    }
-    at().to_shard(shard, std::move(command));
-  });
+    });
+  at().to_shard(at().shard_of(client_id_), std::move(command));
 }
 
 void session::subscribe_plain(const subscription_filter& parsed,
@@ -156,30 +156,25 @@ void session::subscribe_plain(const subscription_filter& parsed,
   auto& index = at().shared().index;
   const auto packed = pack(options);
   const bool exclusive = parsed.what == subscription_filter::kind::exclusive;
-  const bool holds = durable_ && options.maximum_qos != qos::at_most_once;
   auto* existing = [&]() -> subscription* {
     auto* node = index.find(parsed.filter);
     return node == nullptr ? nullptr : find(*node);
   }();
   const bool fresh = existing == nullptr;
+  const bool held_before = !fresh && (existing->options & 3U) != 0;
   if (fresh) {
-    add_to_index(index.acquire(parsed.filter), packed, identifier, false,
-                 exclusive);
-    existing = &subscriptions_.back();
+    add_to_index(index.acquire(parsed.filter), packed, identifier, exclusive);
   } else { // [MQTT-3.8.4-3]: replaces the old one
     existing->node->list(at().index())
       .change(existing->slot, packed, identifier);
     existing->options = packed;
+    if (std::exchange(existing->exclusive, exclusive) && !exclusive)
+      at().shared().release_exclusive(parsed.filter, hash_);
   }
-  if (holds) {
-    if (!std::exchange(existing->held, true))
-      index.add_durable(index.acquire(parsed.filter), 1);
-    hold({}, parsed.filter, packed, identifier, &request, true);
-  } else if (std::exchange(existing->held, false)) {
-    hold({}, parsed.filter, packed, identifier, &request, false);
-    index.add_durable(*existing->node, -1);
-    index.release(*existing->node);
-  }
+  if (durable_)
+    keep_subscription(
+      {{}, std::string{parsed.filter}, options, identifier, exclusive}, true,
+      held_before, request);
   using protocol::retain_handling;
   if (options.handling == retain_handling::send_on_subscribe
       || (options.handling == retain_handling::send_on_new_subscription
@@ -191,47 +186,58 @@ void session::subscribe_group(const subscription_filter& parsed,
                               packed_options options, std::uint32_t identifier,
                               pending_request& request) {
   auto& index = at().shared().index;
-  const bool holds = durable_ && (options & 3U) != 0;
   auto& group =
     index.join(parsed.share_name, parsed.filter, {self_, options, identifier});
   auto& all = more().groups;
   auto at_group = std::find_if(
     all.begin(), all.end(), [&](const auto& x) { return x.group == &group; });
-  if (at_group != all.end() && at_group->left) {
+  bool held_before = false;
+  if (at_group == all.end()) {
+    all.push_back({&group, options, false, identifier});
+    at_group = std::prev(all.end());
+    count(at().numbers().subscriptions, std::int64_t{1});
+  } else if (at_group->left) {
     // `join` counted a second reference; the one of the former membership is
     // given back now that this one keeps the group alive.
     at_group->left = false;
     index.forget(group);
     count(at().numbers().subscriptions, std::int64_t{1});
-  } else if (at_group == all.end()) {
-    all.push_back({&group, options, false, false, identifier});
-    at_group = std::prev(all.end());
-    count(at().numbers().subscriptions, std::int64_t{1});
+  } else {
+    held_before = (at_group->options & 3U) != 0;
   }
   at_group->options = options;
   at_group->identifier = identifier;
-  if (holds && !std::exchange(at_group->held, true)) {
-    index.hold(parsed.share_name, parsed.filter);
-    hold(parsed.share_name, parsed.filter, options, identifier, &request, true);
-  }
-  if (at_group->held || group.durable_members.load() != 0)
+  if (durable_)
+    keep_subscription({std::string{parsed.share_name},
+                       std::string{parsed.filter}, unpack(options), identifier,
+                       false},
+                      true, held_before, request);
+  if (group.durable_members.load() != 0)
     at().for_each_shard_of(parsed.filter, [&](std::uint16_t shard) {
-      at().to_shard(shard, cluster::group_presence_command{
-                             std::string{parsed.share_name},
-                             std::string{parsed.filter}, self_, true});
+      at().to_shard(
+        shard, cluster::group_online_command{std::string{parsed.share_name},
+                                             std::string{parsed.filter}});
     });
 }
 
 void session::on_hold_committed(const hold_committed& in) {
-  auto& x = more();
   if (auto* progress = progress_of(in.shard);
       progress != nullptr && !progress->catching_up)
     progress->taken = std::max(progress->taken, in.start);
-  const auto request = find_request(x.requests, in.token);
-  if (request == x.requests.end() || --request->waiting != 0)
+  part_of_request_done(in.token);
+}
+
+void session::on_subscription_kept(const subscription_kept& in) {
+  part_of_request_done(in.token);
+}
+
+void session::part_of_request_done(std::uint32_t token) {
+  auto& all = more().requests;
+  const auto request = find_request(all, token);
+  if (request == all.end() || --request->waiting != 0)
     return;
   auto complete = std::move(*request);
-  x.requests.erase(request);
+  all.erase(request);
   finish(complete);
 }
 
@@ -383,16 +389,10 @@ reason_code session::unsubscribe_one(std::string_view text,
       x.left = true; // its messages in flight are still completed
       index.leave(*x.group, self_);
       count(at().numbers().subscriptions, std::int64_t{-1});
-      if (x.held || x.group->durable_members.load() != 0)
-        at().for_each_shard_of(what.filter, [&](std::uint16_t shard) {
-          at().to_shard(shard, cluster::group_presence_command{
-                                 x.group->share_name, std::string{what.filter},
-                                 self_, false});
-        });
-      if (std::exchange(x.held, false)) {
-        hold(what.share_name, what.filter, x.options, 0, &request, false);
-        index.unhold(what.share_name, what.filter);
-      }
+      if (durable_)
+        keep_subscription({x.group->share_name, std::string{what.filter},
+                           unpack(x.options), 0, false},
+                          false, (x.options & 3U) != 0, request);
       return reason_code::success;
     }
     return reason_code::no_subscription_existed;
@@ -402,11 +402,12 @@ reason_code session::unsubscribe_one(std::string_view text,
   if (x == nullptr
       || x->exclusive != (what.what == subscription_filter::kind::exclusive))
     return reason_code::no_subscription_existed;
-  if (x->held) {
-    hold({}, what.filter, x->options, 0, &request, false);
-    index.add_durable(*node, -1);
-    index.release(*node);
-  }
+  if (durable_)
+    keep_in_flight_of(what.filter);
+  if (durable_)
+    keep_subscription(
+      {{}, std::string{what.filter}, unpack(x->options), 0, x->exclusive},
+      false, (x->options & 3U) != 0, request);
   if (x->exclusive)
     at().shared().release_exclusive(what.filter, hash_);
   std::erase_if(more().readings, [&](const retained_reading& reading) {

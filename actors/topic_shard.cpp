@@ -1,7 +1,12 @@
 #include "actors/topic_shard.hpp"
 
 #include "actors/messages.hpp"
+#include "actors/node_storage.hpp"
 #include "actors/session.hpp"
+#include "cluster/log_codec.hpp"
+#include "cluster/memory_log.hpp"
+#include "cluster/row_codec.hpp"
+#include "protocol/hash.hpp"
 
 #include <caf/all.hpp>
 
@@ -13,16 +18,18 @@ namespace {
 
 cluster::shard_options options_of(const home& at, std::uint16_t shard) {
   const auto& limits = at.mqtt();
+  const auto shards = at.dials().shards;
   const auto share = [&](std::size_t whole) {
-    const auto shards = at.dials().shards;
     return whole == 0 ? 0 : std::max<std::size_t>(1, whole / shards);
   };
   cluster::shard_options options;
   options.shard = shard;
+  options.shards = shards;
   options.retain = limits.retain_available && limits.retainer_enable;
   options.retained_max = share(limits.retainer_max_messages);
   options.delayed_max = share(limits.delayed_max_messages);
   options.stored_bytes_max = share(limits.stored_bytes_max);
+  options.tracks_changes = at.keeps_on_disk();
   return options;
 }
 
@@ -33,6 +40,7 @@ topic_shard::topic_shard(caf::actor_config& config, home& on,
   : pinned_actor(config, on),
     shard_(shard),
     state_(options_of(on, shard), *this),
+    registry_(*this),
     log_(std::make_unique<cluster::memory_log>(
       on.dials().log_commit_delay,
       [this](std::chrono::milliseconds delay, std::function<void()> f) {
@@ -47,29 +55,140 @@ topic_shard::topic_shard(caf::actor_config& config, home& on,
         else
           at().wheel().arm(*call, at().now() + delay);
       },
-      [this](cluster::log_index, const cluster::entry_ptr& entry) {
-        count(at().numbers().shard_entries);
-        apply(*entry);
+      [this](cluster::log_index index, const cluster::entry_ptr& entry) {
+        committed(index, *entry);
       })) {}
+
+// ---- start and disk --------------------------------------------------------
+
+void topic_shard::recover(node_storage& from) {
+  storage_ = &from;
+  replaying_ = true;
+  cluster::load_rows(
+    [&](cluster::row_family family, const cluster::row_function& each) {
+      std::string prefix{static_cast<char>(shard_ >> 8),
+                         static_cast<char>(shard_ & 0xFF)};
+      from.state().scan(static_cast<std::uint8_t>(family), prefix,
+                        [&](std::string_view key, std::string_view value) {
+                          each(key, value);
+                          return true;
+                        });
+    },
+    shard_, from.times(), state_);
+  applied_ = flushed_ = state_.applied_index();
+  const auto first = from.log().first_index(shard_);
+  const auto last = from.log().last_index(shard_);
+  if (last != 0 && (first > applied_ + 1 || last < applied_))
+    throw storage::storage_error(
+      "shard " + std::to_string(shard_) + ": its state is at entry "
+      + std::to_string(applied_) + ", but its log has entries "
+      + std::to_string(first) + " to " + std::to_string(last) + " in "
+      + from.options().directory.string()
+      + "; log.db and state.db are not of the same node and time: restore both "
+        "from one backup");
+  from.log().read(shard_, applied_ + 1,
+                  [&](std::uint64_t index, std::span<const std::uint8_t> in) {
+                    auto entry = cluster::decode_entry(in, from.times());
+                    for (auto& x : entry.commands)
+                      state_.apply(x, entry.at);
+                    applied_ = index;
+                    return true;
+                  });
+  replaying_ = false;
+  log_ = std::make_unique<cluster::local_log>(
+    shard_, from.log(), from.times(), applied_,
+    [this](cluster::log_index index, const cluster::entry_ptr& entry) {
+      committed(index, *entry);
+    });
+  update_gauges();
+}
+
+void topic_shard::begin() {
+  state_.for_each_forward(
+    [&](std::uint16_t to, const cluster::forward_command& x) {
+      at().to_shard(to, cluster::forward_command{x});
+    });
+  gathered_.emplace_back(cluster::restart_command{});
+  flush_at_ = at().now();
+  propose();
+}
+
+void topic_shard::appended(cluster::log_index index) {
+  if (!ended())
+    log_->appended(index);
+}
+
+void topic_shard::flush_if_due() {
+  if (storage_ == nullptr || applied_ == flushed_)
+    return;
+  const auto& how = storage_->options();
+  if (unflushed_bytes_ < how.flush_bytes
+      && at().now() - flush_at_ < how.flush_interval)
+    return;
+  // The log keeps what the state database has no time for.
+  if (storage_->state().counters().queued < 64)
+    flush();
+}
+
+void topic_shard::flush() {
+  if (storage_ == nullptr || applied_ == flushed_)
+    return;
+  cluster::row_collector rows{shard_, storage_->times()};
+  rows.reserve(state_.change_count() + 1);
+  state_.take_changes(applied_, rows);
+  storage_->state().write(shard_, applied_, rows.take());
+  flushed_ = applied_;
+  unflushed_bytes_ = 0;
+  flush_at_ = at().now();
+}
+
+// ---- commands --------------------------------------------------------------
 
 void topic_shard::receive(caf::type_erased_tuple& content) {
   if (!content.match_elements<command_batch_ptr>())
     return;
   auto& in = *content.get_as<command_batch_ptr>(0);
   owed_.push_back({in.from, static_cast<std::uint32_t>(in.commands.size())});
-  if (gathered_.empty())
-    gathered_ = std::move(in.commands);
-  else
-    std::move(in.commands.begin(), in.commands.end(),
-              std::back_inserter(gathered_));
+  for (auto& x : in.commands)
+    take(std::move(x));
   propose();
 }
 
+void topic_shard::take(cluster::command&& x) {
+  if (auto* claim = std::get_if<cluster::claim_command>(&x)) {
+    registry_.claim(std::move(*claim));
+  } else if (auto* release = std::get_if<cluster::release_command>(&x)) {
+    if (!registry_.release(release->client_id, release->who))
+      return;
+    if (release->epoch != 0)
+      gathered_.push_back(std::move(x));
+    else
+      registry_.released(release->client_id);
+  } else {
+    gathered_.push_back(std::move(x));
+  }
+}
+
+void topic_shard::admit(cluster::claim_command&& x) {
+  if (x.expiry_interval != 0 || x.will != nullptr
+      || state_.keeps_session(x.client_id))
+    gathered_.emplace_back(std::move(x));
+  else // nothing of it outlives its connection
+    granted(x.who, x.client_id, {});
+}
+
 void topic_shard::propose() {
-  if (log_->outstanding() != 0 || gathered_.empty())
+  if (log_->outstanding() != 0)
     return; // gather while the entry before is being written
+  if (gathered_.empty()) {
+    owed_in_log_ = std::exchange(owed_, {});
+    give_credit_back();
+    return;
+  }
   auto entry = std::make_shared<cluster::log_entry>();
-  entry->at = at().now();
+  entry->at = std::max(at().now(), state_.last_time());
+  if (storage_ != nullptr)
+    entry->at = storage_->times().rounded(entry->at);
   entry->commands = std::exchange(gathered_, {});
   owed_in_log_ = std::exchange(owed_, {});
   if (std::any_of(entry->commands.begin(), entry->commands.end(),
@@ -82,11 +201,29 @@ void topic_shard::propose() {
   }
 }
 
+void topic_shard::committed(cluster::log_index index,
+                            cluster::log_entry& entry) {
+  applied_ = index;
+  unflushed_bytes_ += log_->take_size();
+  count(at().numbers().shard_entries);
+  apply(entry);
+}
+
 void topic_shard::apply(cluster::log_entry& entry) {
   for (auto& command : entry.commands)
     state_.apply(command, entry.at);
   count(at().numbers().shard_commands,
         static_cast<std::uint64_t>(entry.commands.size()));
+  for (const auto& x : std::exchange(to_confirm_, {}))
+    at().to_shard(x.shard, cluster::forwarded_command{shard_, x.sequence});
+  give_credit_back();
+  update_gauges();
+  flush_if_due();
+  arm();
+  propose();
+}
+
+void topic_shard::give_credit_back() {
   for (const auto& x : std::exchange(owed_in_log_, {})) {
     auto& credit = at().shared().shard_credits[x.from];
     credit.used.fetch_sub(x.count, std::memory_order_acq_rel);
@@ -94,9 +231,6 @@ void topic_shard::apply(cluster::log_entry& entry) {
         && credit.wanted.exchange(false, std::memory_order_acq_rel))
       at().shared().homes[x.from]->wake();
   }
-  update_gauges();
-  arm();
-  propose();
 }
 
 void topic_shard::update_gauges() {
@@ -114,20 +248,28 @@ void topic_shard::update_gauges() {
 }
 
 void topic_shard::arm() {
-  if (const auto due = state_.next_due())
-    at().wheel().arm(*this, *due);
+  auto due = state_.next_due().value_or(cluster::never);
+  if (storage_ != nullptr && applied_ != flushed_)
+    due = std::min(due, std::max(flush_at_ + storage_->options().flush_interval,
+                                 at().now() + std::chrono::milliseconds{100}));
+  if (due != cluster::never)
+    at().wheel().arm(*this, due);
 }
 
 void topic_shard::on_timer() {
   if (ended())
     return;
-  gathered_.emplace_back(cluster::time_command{});
-  propose();
+  if (const auto due = state_.next_due(); due && *due <= at().now()) {
+    gathered_.emplace_back(cluster::time_command{});
+    propose();
+  }
+  flush_if_due();
+  arm();
 }
 
 void topic_shard::on_end() { net::timing_wheel::disarm(*this); }
 
-// ---- effects ---------------------------------------------------------------
+// ---- effects: publications -------------------------------------------------
 
 void topic_shard::acknowledge(client_ref publisher, std::uint32_t token,
                               protocol::reason_code reason) {
@@ -148,6 +290,8 @@ void topic_shard::retained_changed(int by) {
 }
 
 bool topic_shard::route(const message_ptr& message, shard_position position) {
+  if (replaying_)
+    return false;
   const auto& to = at().match(message->topic());
   if (to.groups.empty() && to.durable_groups.empty())
     return at().route(message, position, to, nullptr);
@@ -164,49 +308,139 @@ bool topic_shard::route(const message_ptr& message, shard_position position) {
   return at().route(message, position, others, nullptr);
 }
 
-void topic_shard::route_to_group(const std::string& share_name,
-                                 const std::string& filter,
-                                 const message_ptr& message) {
+shared_group* topic_shard::find_group(const std::string& share_name,
+                                      const std::string& filter) {
   const auto* node = at().shared().index.find(filter);
   auto* group =
     node == nullptr ? nullptr : node->groups.load(std::memory_order_acquire);
   while (group != nullptr && group->share_name != share_name)
     group = group->next.load(std::memory_order_acquire);
-  if (group != nullptr && at().route_to_group(message, *group, nullptr, {}, 0))
-    return;
-  // Its last live member just went: the shard hears of it later.
-  cluster::group_return_command back{share_name, filter, message};
-  at().to_shard(shard_, std::move(back));
+  return group;
 }
 
-void topic_shard::publish(const message_ptr& message) { at().publish(message); }
+bool topic_shard::has_live_member(const std::string& share_name,
+                                  const std::string& filter) {
+  if (replaying_)
+    return false;
+  const auto* group = find_group(share_name, filter);
+  return group != nullptr
+         && !group->members.load(std::memory_order_acquire)->empty();
+}
 
-void topic_shard::granted(client_ref who, const cluster::claim_granted& what) {
+void topic_shard::route_to_group(const std::string& share_name,
+                                 const std::string& filter,
+                                 const message_ptr& message,
+                                 shard_position position) {
+  if (auto* group = find_group(share_name, filter);
+      group != nullptr
+      && at().route_to_group(message, position, *group, nullptr, {}, 0))
+    return;
+  // Its last live member just went: the shard hears of it later.
+  if (message->qos() == protocol::qos::at_most_once) {
+    dropped(protocol::drop_reason::session_ended, 1);
+    return;
+  }
+  at().to_shard(shard_, cluster::group_return_command{
+                          share_name, filter, message, position.sequence});
+}
+
+void topic_shard::dropped(protocol::drop_reason why, std::size_t count_of) {
+  if (replaying_)
+    return;
+  // These deliveries began and ended here.
+  count(at().numbers().routed, static_cast<std::uint64_t>(count_of));
+  count_drop(at().numbers(), why, count_of);
+}
+
+// ---- effects: other shards and the index -----------------------------------
+
+void topic_shard::forward(std::uint16_t to, cluster::forward_command&& what) {
+  if (!replaying_) // else `begin` sends it
+    at().to_shard(to, std::move(what));
+}
+
+void topic_shard::forwarded(std::uint16_t from, std::uint64_t sequence) {
+  if (!replaying_)
+    cluster::sequence_of(to_confirm_, from) = sequence;
+}
+
+void topic_shard::filter_kept(const std::string& share_name,
+                              const std::string& filter, bool kept) {
+  auto& index = at().shared().index;
+  if (!share_name.empty()) {
+    if (kept)
+      index.hold(share_name, filter);
+    else
+      index.unhold(share_name, filter);
+  } else if (kept) {
+    index.add_durable(index.acquire(filter), 1);
+  } else if (auto* node = index.find(filter)) {
+    index.add_durable(*node, -1);
+    index.release(*node);
+  }
+}
+
+void topic_shard::exclusive_kept(const std::string& client_id,
+                                 const std::string& filter, bool kept) {
+  const auto who = protocol::hash64(client_id);
+  if (kept)
+    at().shared().hold_exclusive(filter, who);
+  else
+    at().shared().release_exclusive(filter, who);
+}
+
+// ---- effects: clients ------------------------------------------------------
+
+void topic_shard::granted(client_ref who, const std::string& client_id,
+                          const cluster::claim_granted& what) {
+  if (replaying_)
+    return;
   at().to_client(who, std::make_unique<cluster::claim_granted>(what));
+  registry_.granted(client_id);
+}
+
+void topic_shard::released(const std::string& client_id) {
+  if (!replaying_)
+    registry_.released(client_id);
 }
 
 void topic_shard::superseded(client_ref who) {
   at().to_client(who, claim_superseded{});
 }
 
-void topic_shard::evict(client_ref owner, const std::string&,
-                        std::uint64_t epoch, bool discard) {
-  at().to_client(owner, eviction{epoch, discard});
+void topic_shard::evict(client_ref owner, bool discard) {
+  at().to_client(owner, eviction{discard});
 }
 
-void topic_shard::session_ended(const std::string& client_id,
+void topic_shard::session_ended(const std::string&,
                                 const cluster::session_record& record) {
+  if (replaying_)
+    return;
   auto& numbers = at().numbers();
   count(numbers.session_terminated);
-  const auto lost = record.in_flight.size() + record.pending.size();
-  count_drop(numbers, protocol::drop_reason::session_ended, lost);
-  count(numbers.resumed, static_cast<std::uint64_t>(lost));
-  end_holds_of(at(), client_id, record);
+  count_drop(numbers, protocol::drop_reason::session_ended, record.kept.size());
+  count(numbers.resumed, static_cast<std::uint64_t>(record.kept.size()));
+}
+
+void topic_shard::subscribed(client_ref who, std::uint32_t token) {
+  at().to_client(who, subscription_kept{token});
 }
 
 void topic_shard::held(client_ref who, std::uint32_t token,
                        std::uint64_t start) {
   at().to_client(who, hold_committed{shard_, token, start});
+}
+
+void topic_shard::inbound_begun(client_ref who, std::uint16_t identifier) {
+  at().to_client(who, inbound_noted{identifier, true});
+}
+
+void topic_shard::inbound_ended(client_ref who, std::uint16_t identifier) {
+  at().to_client(who, inbound_noted{identifier, false});
+}
+
+void topic_shard::outbound_noted(client_ref who, std::uint32_t token) {
+  at().to_client(who, actors::outbound_noted{token});
 }
 
 void topic_shard::fetched(client_ref who, cluster::fetched_page&& page) {
@@ -216,12 +450,6 @@ void topic_shard::fetched(client_ref who, cluster::fetched_page&& page) {
 void topic_shard::retained(client_ref who, cluster::retained_page&& page) {
   at().to_client(who,
                  std::make_unique<cluster::retained_page>(std::move(page)));
-}
-
-void topic_shard::dropped(protocol::drop_reason why, std::size_t count_of) {
-  // These deliveries began and ended here.
-  count(at().numbers().routed, static_cast<std::uint64_t>(count_of));
-  count_drop(at().numbers(), why, count_of);
 }
 
 } // namespace troupe::actors

@@ -2,7 +2,8 @@
 // One shard's actor: its log, its state machine, and what follows from it.
 
 #include "actors/home.hpp"
-#include "cluster/memory_log.hpp"
+#include "cluster/replicated_log.hpp"
+#include "cluster/session_registry.hpp"
 #include "cluster/shard_state_machine.hpp"
 
 #include <memory>
@@ -10,11 +11,15 @@
 
 namespace troupe::actors {
 
+class node_storage;
+
 /// Gathers commands while the entry before is being written, proposes them as
 /// one entry, applies what is committed and carries the effects out. Reads and
-/// commands that need no log keep their place among the others.
+/// commands that need no log keep their place among the others. Which claims
+/// and releases there are is for its registry to say.
 class topic_shard final : public pinned_actor,
                           private cluster::shard_effects,
+                          private cluster::session_registry::actions,
                           private net::timing_wheel::timer {
 public:
   topic_shard(caf::actor_config& config, home& on, std::uint16_t shard);
@@ -22,33 +27,71 @@ public:
   actor_kind kind() const noexcept override { return actor_kind::topic_shard; }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
 
+  /// Takes the state that `from` has of this shard, and logs there from now
+  /// on. Once, before the reactors run; any thread.
+  /// @throws storage::storage_error, cluster::record_error
+  void recover(node_storage& from);
+  /// Tells the state that the node has started, and other shards what they may
+  /// not have. Before there are clients.
+  void begin();
+  /// The log's store has the shard's entries up to `index`.
+  void appended(cluster::log_index index);
+  /// Whether commands wait to be committed.
+  bool busy() const noexcept {
+    return log_->outstanding() != 0 || !gathered_.empty();
+  }
+  /// Writes what changed to the state database.
+  void flush();
+
 private:
   void receive(caf::type_erased_tuple& content) override;
   void on_end() override;
   void on_timer() override;
 
+  void take(cluster::command&& x);
   void propose();
+  void committed(cluster::log_index index, cluster::log_entry& entry);
   void apply(cluster::log_entry& entry);
+  void give_credit_back();
   void arm();
   void update_gauges();
+  void flush_if_due();
+
+  void admit(cluster::claim_command&& x) override;
+  void superseded(client_ref who) override;
+  void evict(client_ref owner, bool discard) override;
 
   void acknowledge(client_ref publisher, std::uint32_t token,
                    protocol::reason_code reason) override;
   void retained_changed(int by) override;
   bool route(const message_ptr& message, shard_position position) override;
+  bool has_live_member(const std::string& share_name,
+                       const std::string& filter) override;
   void route_to_group(const std::string& share_name, const std::string& filter,
-                      const message_ptr& message) override;
-  void publish(const message_ptr& message) override;
-  void granted(client_ref who, const cluster::claim_granted& what) override;
-  void superseded(client_ref who) override;
-  void evict(client_ref owner, const std::string& client_id,
-             std::uint64_t epoch, bool discard) override;
+                      const message_ptr& message,
+                      shard_position position) override;
+  void forward(std::uint16_t to, cluster::forward_command&& what) override;
+  void forwarded(std::uint16_t from, std::uint64_t sequence) override;
+  void filter_kept(const std::string& share_name, const std::string& filter,
+                   bool kept) override;
+  void exclusive_kept(const std::string& client_id, const std::string& filter,
+                      bool kept) override;
+  void granted(client_ref who, const std::string& client_id,
+               const cluster::claim_granted& what) override;
+  void released(const std::string& client_id) override;
   void session_ended(const std::string& client_id,
                      const cluster::session_record& record) override;
+  void subscribed(client_ref who, std::uint32_t token) override;
   void held(client_ref who, std::uint32_t token, std::uint64_t start) override;
+  void inbound_begun(client_ref who, std::uint16_t identifier) override;
+  void inbound_ended(client_ref who, std::uint16_t identifier) override;
+  void outbound_noted(client_ref who, std::uint32_t token) override;
   void fetched(client_ref who, cluster::fetched_page&& page) override;
   void retained(client_ref who, cluster::retained_page&& page) override;
   void dropped(protocol::drop_reason why, std::size_t count_of) override;
+
+  shared_group* find_group(const std::string& share_name,
+                           const std::string& filter);
 
   /// The log's delay: a timer of the wheel, or the next turn.
   struct delayed_call final : net::timing_wheel::timer {
@@ -62,8 +105,17 @@ private:
 
   std::uint16_t shard_;
   cluster::shard_state_machine state_;
+  cluster::session_registry registry_;
   std::unique_ptr<cluster::replicated_log> log_;
+  node_storage* storage_ = nullptr; ///< null: memory only
+  bool replaying_ = false; ///< what is applied was carried out once already
+  cluster::log_index applied_ = 0;
+  cluster::log_index flushed_ = 0; ///< as `applied_` of the last flush
+  std::size_t unflushed_bytes_ = 0;
+  std::chrono::steady_clock::time_point flush_at_;
   std::vector<cluster::command> gathered_;
+  /// What other shards forwarded and this one applied, to be told them.
+  std::vector<cluster::cursor> to_confirm_;
   struct credit_owed {
     std::uint16_t from;
     std::uint32_t count;

@@ -3,6 +3,7 @@
 
 #include "cluster/client_ref.hpp"
 #include "protocol/client_session.hpp"
+#include "protocol/topic.hpp"
 
 #include <memory>
 #include <string>
@@ -21,6 +22,11 @@ struct subscription_record {
   protocol::subscription_options options;
   std::uint32_t identifier = 0; ///< Subscription Identifier, 0: none
   bool exclusive = false;
+
+  /// Whether topic shards keep messages for it.
+  bool held() const noexcept {
+    return options.maximum_qos != protocol::qos::at_most_once;
+  }
 };
 
 /// How far a session has taken messages over from one topic shard.
@@ -29,15 +35,81 @@ struct cursor {
   std::uint64_t sequence = 0;
 };
 
+/// A message that a session still has to deliver and that its own record
+/// keeps: what was in flight, or waited without a place in a topic shard.
+struct kept_message {
+  protocol::outbound what;
+  std::uint16_t packet_identifier = 0; ///< 0: not sent yet
+  bool released = false;               ///< QoS 2: PUBREC has come
+
+  kept_message() = default;
+  kept_message(protocol::outbound&& x, std::uint16_t id, bool pubrec)
+    : what(std::move(x)),
+      packet_identifier(id),
+      released(pubrec) {}
+  kept_message(kept_message&&) = default;
+  kept_message& operator=(kept_message&&) = default;
+  kept_message(const kept_message& other)
+    : packet_identifier(other.packet_identifier),
+      released(other.released) {
+    what.message = other.what.message;
+    what.position = other.what.position;
+    if (other.what.more_identifiers)
+      what.more_identifiers = std::make_unique<std::vector<std::uint32_t>>(
+        *other.what.more_identifiers);
+    what.subscription_identifier = other.what.subscription_identifier;
+    what.qos = other.what.qos;
+    what.retain = other.what.retain;
+  }
+  kept_message& operator=(const kept_message& other) {
+    return *this = kept_message{other};
+  }
+  ~kept_message() = default;
+};
+
+/// A QoS 2 message of a topic shard on its way to a durable session.
+struct outbound_state {
+  enum class state : std::uint8_t {
+    sent,     ///< the PUBLISH, or about to be
+    released, ///< PUBREC has come
+    finished, ///< PUBCOMP has come: not to be sent again
+  };
+  shard_position position;
+  std::uint16_t packet_identifier = 0;
+  state now = state::sent;
+};
+
+/// A message that a shard keeps for a shared group.
+struct group_place {
+  std::string share_name;
+  std::string filter;
+  shard_position position;
+};
+
+/// A QoS 2 publication of a session, until its PUBREL. An incarnation is one
+/// life of a session: Clean Start begins another.
+struct inbound_identity {
+  std::string client_id;
+  std::uint64_t incarnation = 0;
+  std::uint16_t packet_identifier = 0;
+};
+
+/// To which shard an inbound QoS 2 publication went.
+struct inbound_place {
+  std::uint16_t packet_identifier = 0;
+  std::uint16_t shard = 0;
+};
+
 /// The state of a session between two connections (MQTT 5.0 section 4.1).
 struct session_record {
   std::vector<subscription_record> subscriptions;
-  /// Sent and not acknowledged, oldest first; all with packet identifiers.
-  std::vector<protocol::client_session::in_flight> in_flight;
-  /// Taken for this session, not sent, and kept by no topic shard.
-  std::vector<protocol::outbound> pending;
-  std::vector<std::uint16_t> awaiting_release; ///< inbound QoS 2
+  /// What was sent, oldest first, then what was not.
+  std::vector<kept_message> kept;
+  std::vector<inbound_place> awaiting_release; ///< inbound QoS 2
+  bool published_qos2 = false; ///< ever: topic shards may remember something
+  std::vector<outbound_state> outbound; ///< by order of their sending
   std::uint16_t next_packet_identifier = 1;
+  /// Nothing up to these is wanted of topic shards any more.
   std::vector<cursor> cursors;
 };
 

@@ -20,10 +20,16 @@ public:
   using committed = std::function<void(log_index, const entry_ptr&)>;
 
   virtual ~replicated_log() = default;
+  /// Only the commands that need the log go there; the others of the entry are
+  /// applied with it.
   /// @returns the index that the entry will have if it is committed.
   virtual log_index propose(entry_ptr entry) = 0;
   /// Entries proposed and not yet committed.
   virtual std::size_t outstanding() const noexcept = 0;
+  /// Bytes that were proposed since the last call.
+  virtual std::size_t take_size() noexcept { return 0; }
+  /// The shard's entries up to `index` are in the log's store.
+  virtual void appended(log_index) {}
 };
 
 } // namespace troupe::cluster

@@ -54,14 +54,28 @@ std::string retained_key(std::string_view topic) {
 bool retained_table::put(const message_ptr& message, std::uint64_t sequence) {
   if (message->payload().empty())
     return remove(message->topic());
-  return !rows_
-            .insert_or_assign(retained_key(message->topic()),
-                              row{message, sequence})
-            .second;
+  const auto [at, fresh] = rows_.try_emplace(retained_key(message->topic()));
+  if (!fresh)
+    forget_expiry(*at);
+  at->second = {message, sequence};
+  if (message->has_expiry())
+    expiries_.emplace(message->expires_at(), at->first);
+  return !fresh;
 }
 
 bool retained_table::remove(std::string_view topic) {
-  return rows_.erase(retained_key(topic)) != 0;
+  const auto at = rows_.find(retained_key(topic));
+  if (at == rows_.end())
+    return false;
+  forget_expiry(*at);
+  rows_.erase(at);
+  return true;
+}
+
+void retained_table::forget_expiry(const rows::value_type& of) {
+  const auto& message = *of.second.message;
+  if (message.has_expiry())
+    expiries_.erase({message.expires_at(), of.first});
 }
 
 bool retained_table::contains(std::string_view topic) const {
@@ -100,9 +114,25 @@ retained_table::read(std::string_view filter, std::string_view after,
   return {};
 }
 
-std::size_t retained_table::purge(time_point now) {
-  return std::erase_if(
-    rows_, [&](const auto& x) { return x.second.message->expired(now); });
+void retained_table::purge(time_point now,
+                           const std::function<void(const std::string&)>& f) {
+  while (!expiries_.empty() && expiries_.begin()->first <= now) {
+    const auto key = expiries_.begin()->second;
+    expiries_.erase(expiries_.begin());
+    f(key);
+    rows_.erase(key);
+  }
+}
+
+std::optional<time_point> retained_table::next_expiry() const {
+  if (expiries_.empty())
+    return std::nullopt;
+  return expiries_.begin()->first;
+}
+
+const retained_row* retained_table::find(const std::string& key) const {
+  const auto at = rows_.find(key);
+  return at == rows_.end() ? nullptr : &at->second;
 }
 
 } // namespace troupe::cluster

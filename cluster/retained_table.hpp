@@ -1,10 +1,12 @@
 #pragma once
 // Retained messages of one shard, in the order of their topics' levels.
 
-#include "cluster/records.hpp"
+#include "cluster/rows.hpp"
 
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,10 +20,7 @@ std::string retained_key(std::string_view topic);
 /// other and a wildcard is read by seeking from sibling to sibling.
 class retained_table {
 public:
-  struct row {
-    message_ptr message;
-    std::uint64_t sequence = 0;
-  };
+  using row = retained_row;
 
   /// Stores, replaces, or with an empty payload removes [MQTT-3.3.1-5 to -7].
   /// @returns whether a message of that topic was there before.
@@ -36,14 +35,23 @@ public:
                    std::size_t limit, time_point now,
                    const std::function<void(const row&)>& f) const;
 
-  /// Drops what has expired at `now`. @returns how many.
-  std::size_t purge(time_point now);
+  /// Drops what has expired at `now`. Calls `f(const std::string& key)` for
+  /// each before it goes.
+  void purge(time_point now, const std::function<void(const std::string&)>& f);
+  /// When the next one expires; nullopt if none does.
+  std::optional<time_point> next_expiry() const;
+
+  /// The row of a key, or null.
+  const row* find(const std::string& key) const;
 
   std::size_t size() const noexcept { return rows_.size(); }
 
 private:
   using rows = std::map<std::string, row, std::less<>>;
   rows rows_;
+  void forget_expiry(const rows::value_type& of);
+  /// Keys by the time at which their message expires.
+  std::set<std::pair<time_point, std::string>> expiries_;
 };
 
 } // namespace troupe::cluster

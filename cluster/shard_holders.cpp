@@ -12,20 +12,23 @@ using protocol::drop_reason;
 
 // ---- holders and cursors ---------------------------------------------------
 
-namespace {
-std::string row_key(std::string_view share_name, std::string_view filter) {
+std::string shard_state_machine::row_key(std::string_view share_name,
+                                         std::string_view filter) {
   return std::string{share_name} + '\0' + std::string{filter};
 }
-} // namespace
 
 shard_state_machine::filter_row*
 shard_state_machine::find_row(std::string_view share_name,
-                              std::string_view filter) {
+                              std::string_view filter, std::uint32_t* id) {
   const auto at = row_ids_.find(row_key(share_name, filter));
-  return at == row_ids_.end() ? nullptr : &rows_.at(at->second);
+  if (at == row_ids_.end())
+    return nullptr;
+  if (id != nullptr)
+    *id = at->second;
+  return &rows_.at(at->second);
 }
 
-void shard_state_machine::set_cursor(filter_row& row, holder& of,
+void shard_state_machine::set_cursor(filter_row& row, holder_row& of,
                                      std::uint64_t sequence) {
   if (const auto at = row.cursors.find(of.cursor);
       at != row.cursors.end() && --at->second == 0)
@@ -40,58 +43,64 @@ void shard_state_machine::on(hold_command& x, time_point) {
   auto at = row_ids_.find(key);
   if (!x.holds) {
     if (at != row_ids_.end())
-      remove_holder(x.client_id, rows_.at(at->second), at->second);
-    effects_.held(x.who, x.token, sequence_);
+      remove_holder(x.client_id, at->second);
+    effects_.held(x.who, x.token, at_.sequence);
     return;
   }
   if (at == row_ids_.end()) {
-    at = row_ids_.emplace(key, next_row_++).first;
-    auto& made = rows_[at->second];
-    made.share_name = wanted.share_name;
-    made.filter = wanted.filter;
+    at = row_ids_.emplace(key, at_.next_filter++).first;
+    rows_[at->second].name = {wanted.share_name, wanted.filter};
     filters_.add(wanted.filter, at->second);
+    mark(changed_.filters, at->second);
+    effects_.filter_kept(wanted.share_name, wanted.filter, true);
   }
   auto& row = rows_.at(at->second);
   auto [place, fresh] = row.holders.try_emplace(x.client_id);
   place->second.options = wanted.options;
   place->second.identifier = wanted.identifier;
+  mark(changed_.holders, at->second, x.client_id);
   if (fresh) {
-    if (wanted.share_name.empty()) {
-      place->second.cursor = sequence_;
-      ++row.cursors[sequence_];
-    }
+    place->second.cursor = at_.sequence;
+    if (!row.shared())
+      ++row.cursors[at_.sequence];
     held_by_[x.client_id].push_back(at->second);
   }
-  effects_.held(x.who, x.token, sequence_);
+  effects_.held(x.who, x.token, at_.sequence);
 }
 
 void shard_state_machine::remove_holder(const std::string& client_id,
-                                        filter_row& row, std::uint32_t id) {
+                                        std::uint32_t id) {
+  auto& row = rows_.at(id);
   const auto at = row.holders.find(client_id);
   if (at == row.holders.end())
     return;
-  if (row.share_name.empty())
+  if (!row.shared())
     if (const auto c = row.cursors.find(at->second.cursor);
         c != row.cursors.end() && --c->second == 0)
       row.cursors.erase(c);
   row.holders.erase(at);
+  mark(changed_.holders, id, client_id);
   if (const auto held = held_by_.find(client_id); held != held_by_.end()) {
     std::erase(held->second, id);
     if (held->second.empty())
       held_by_.erase(held);
   }
   if (!row.holders.empty()) {
-    if (row.share_name.empty())
-      trim(row);
+    if (!row.shared())
+      trim(id, row);
     return;
   }
-  if (!row.share_name.empty() && !row.sequences.empty())
-    effects_.dropped(drop_reason::session_ended, row.sequences.size());
+  if (row.shared() && row.sequences.size() > row.leased.size())
+    effects_.dropped(drop_reason::session_ended,
+                     row.sequences.size() - row.leased.size());
   for (const auto sequence : row.sequences)
-    drop_reference(sequence);
-  filters_.remove(row.filter, id);
-  row_ids_.erase(row_key(row.share_name, row.filter));
+    drop_reference(id, sequence);
+  const auto name = std::move(row.name);
+  filters_.remove(name.filter, id);
+  row_ids_.erase(row_key(name.share_name, name.filter));
   rows_.erase(id);
+  mark(changed_.filters, id);
+  effects_.filter_kept(name.share_name, name.filter, false);
 }
 
 void shard_state_machine::on(advance_command& x, time_point) {
@@ -100,12 +109,13 @@ void shard_state_machine::on(advance_command& x, time_point) {
     return;
   for (const auto id : held->second) {
     auto& row = rows_.at(id);
-    if (!row.share_name.empty())
+    if (row.shared())
       continue;
     auto& of = row.holders.at(x.client_id);
     if (of.cursor < x.sequence) {
-      set_cursor(row, of, x.sequence);
-      trim(row);
+      set_cursor(row, of, std::min(x.sequence, at_.sequence));
+      mark(changed_.holders, id, x.client_id);
+      trim(id, row);
     }
   }
 }
@@ -113,8 +123,9 @@ void shard_state_machine::on(advance_command& x, time_point) {
 void shard_state_machine::on(fetch_read& x, time_point now) {
   fetched_page page;
   page.shard = options_.shard;
-  page.up_to = sequence_;
+  page.up_to = at_.sequence;
   page.complete = true;
+  page.only = !x.only.empty();
   const auto held = held_by_.find(x.client_id);
   if (held == held_by_.end()) {
     effects_.fetched(x.who, std::move(page));
@@ -127,7 +138,7 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
   std::set<std::uint64_t> expired;
   for (const auto id : held->second) {
     const auto& row = rows_.at(id);
-    if (!row.share_name.empty())
+    if (row.shared())
       continue;
     const auto& of = row.holders.at(x.client_id);
     const auto after = std::max(x.after, of.cursor);
@@ -135,8 +146,10 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
     for (auto at =
            std::upper_bound(row.sequences.begin(), row.sequences.end(), after);
          at != row.sequences.end(); ++at) {
+      if (page.only && !std::binary_search(x.only.begin(), x.only.end(), *at))
+        continue;
       const auto& message = messages_.at(*at).message;
-      if (message->expired(now)) {
+      if (!page.only && message->expired(now)) {
         expired.insert(*at);
         continue;
       }
@@ -184,37 +197,25 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
 
 // ---- groups ----------------------------------------------------------------
 
-void shard_state_machine::on(group_presence_command& x, time_point) {
-  auto* row = find_row(x.share_name, x.filter);
-  if (row == nullptr)
-    return;
-  std::erase(row->online, x.who);
-  if (!x.online)
-    return;
-  row->online.push_back(x.who);
-  hand_out(*row);
+void shard_state_machine::on(group_online_command& x, time_point) {
+  if (auto* row = find_row(x.share_name, x.filter))
+    hand_out(*row);
+}
+
+void shard_state_machine::lease(filter_row& row, std::uint64_t sequence,
+                                const message_ptr& message) {
+  row.leased.insert(sequence);
+  effects_.route_to_group(row.name.share_name, row.name.filter, message,
+                          {options_.shard, sequence});
 }
 
 void shard_state_machine::hand_out(filter_row& row) {
-  const auto waiting = std::exchange(row.sequences, {});
-  for (const auto sequence : waiting) {
-    const auto at = messages_.find(sequence);
-    if (at == messages_.end())
-      continue;
-    effects_.route_to_group(row.share_name, row.filter, at->second.message);
-    drop_reference(sequence);
-  }
-}
-
-void shard_state_machine::retry_group(std::string_view key,
-                                      std::uint64_t timer) {
-  const auto at = row_ids_.find(std::string{key});
-  if (at == row_ids_.end() || rows_.at(at->second).retry_timer != timer)
+  if (row.leased.size() == row.sequences.size() || !has_live_member(row))
     return;
-  auto& row = rows_.at(at->second);
-  row.retry_timer = 0;
-  if (!row.online.empty())
-    hand_out(row);
+  const auto waiting = row.sequences;
+  for (const auto sequence : waiting)
+    if (row.leased.find(sequence) == row.leased.end())
+      lease(row, sequence, messages_.at(sequence).message);
 }
 
 bool shard_state_machine::keeps_for_group(std::string_view share_name,
@@ -223,21 +224,40 @@ bool shard_state_machine::keeps_for_group(std::string_view share_name,
          && row_ids_.find(row_key(share_name, filter)) != row_ids_.end();
 }
 
+void shard_state_machine::on(group_done_command& x, time_point) {
+  std::uint32_t id = 0;
+  auto* row = find_row(x.share_name, x.filter, &id);
+  if (row == nullptr)
+    return;
+  row->leased.erase(x.sequence);
+  const auto at =
+    std::lower_bound(row->sequences.begin(), row->sequences.end(), x.sequence);
+  if (at == row->sequences.end() || *at != x.sequence)
+    return;
+  row->sequences.erase(at);
+  drop_reference(id, x.sequence);
+}
+
 void shard_state_machine::on(group_return_command& x, time_point now) {
-  auto* row = find_row(x.share_name, x.filter);
+  std::uint32_t id = 0;
+  auto* row = find_row(x.share_name, x.filter, &id);
   if (row == nullptr || row->holders.empty()) {
     effects_.dropped(drop_reason::session_ended, 1);
     return;
   }
+  const bool here = x.sequence != 0
+                    && std::binary_search(row->sequences.begin(),
+                                          row->sequences.end(), x.sequence);
+  if (here) {
+    row->leased.erase(x.sequence);
+  } else {
+    // A sequence of its own puts it behind what waits, as a redelivery is.
+    store(id, *row, ++at_.sequence, x.message);
+    make_room();
+  }
   // Live members may all be full: they are asked again, but not at once.
-  if (!row->online.empty() && row->retry_timer == 0)
-    row->retry_timer = set_timer(
-      now + std::chrono::seconds{1},
-      {timer_row::kind::group_retry, 0, row_key(x.share_name, x.filter), {}});
-  // It keeps its place before what came later only roughly: a sequence of its
-  // own puts it behind what waits, as a redelivery is.
-  store(*row, ++sequence_, x.message);
-  make_room();
+  if (has_live_member(*row) && !std::exchange(row->waits, true))
+    group_retries_.emplace(now + std::chrono::seconds{1}, id);
 }
 
 } // namespace troupe::cluster

@@ -16,24 +16,11 @@ std::uint16_t shard_of(std::string_view key, std::size_t shards) noexcept {
 }
 
 bool needs_log(const command& x) noexcept {
-  struct visitor {
-    bool operator()(const publish_command& c) const { return c.logged; }
-    bool operator()(const claim_command& c) const {
-      return c.expiry_interval != 0 || c.will != nullptr;
-    }
-    bool operator()(const release_command& c) const {
-      return c.record != nullptr;
-    }
-    bool operator()(const hold_command&) const { return true; }
-    bool operator()(const advance_command&) const { return true; }
-    bool operator()(const group_presence_command&) const { return true; }
-    bool operator()(const group_return_command&) const { return true; }
-    bool operator()(const remove_retained_command&) const { return true; }
-    bool operator()(const time_command&) const { return true; }
-    bool operator()(const fetch_read&) const { return false; }
-    bool operator()(const retained_read&) const { return false; }
-  };
-  return std::visit(visitor{}, x);
+  if (const auto* publish = std::get_if<publish_command>(&x))
+    return publish->logged;
+  return !std::holds_alternative<group_online_command>(x)
+         && !std::holds_alternative<fetch_read>(x)
+         && !std::holds_alternative<retained_read>(x);
 }
 
 shard_state_machine::shard_state_machine(const shard_options& options,
@@ -41,74 +28,110 @@ shard_state_machine::shard_state_machine(const shard_options& options,
   : options_(options),
     effects_(effects) {}
 
-template <class F>
-void shard_state_machine::count_retained(F&& change) {
-  const auto before = retained_.size();
-  change();
-  if (const auto after = retained_.size(); after != before)
-    effects_.retained_changed(static_cast<int>(after)
-                              - static_cast<int>(before));
-}
-
 void shard_state_machine::apply(command& x, time_point now) {
+  if (needs_log(x)) // else a log that is replayed would not know of it
+    at_.now = std::max(at_.now, now);
   std::visit([&](auto& c) { on(c, now); }, x);
 }
 
 std::optional<time_point> shard_state_machine::next_due() const {
-  if (timers_.empty())
-    return std::nullopt;
-  return timers_.begin()->first;
-}
-
-std::uint64_t shard_state_machine::set_timer(time_point due, timer_row row) {
-  row.id = next_timer_++;
-  return timers_.emplace(due, std::move(row))->second.id;
+  auto due = retained_.next_expiry().value_or(never);
+  if (!deadlines_.empty())
+    due = std::min(due, std::get<time_point>(*deadlines_.begin()));
+  if (!delayed_.empty())
+    due = std::min(due, delayed_.begin()->first.first);
+  if (!group_retries_.empty())
+    due = std::min(due, group_retries_.begin()->first);
+  return due == never ? std::nullopt : std::optional{due};
 }
 
 void shard_state_machine::on(time_command&, time_point now) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const auto due = std::move(timers_.begin()->second);
-    timers_.erase(timers_.begin());
-    if (due.what == timer_row::kind::delayed) {
-      --delayed_count_;
-      publish_now(due.message, now);
-      continue;
-    }
-    if (due.what == timer_row::kind::group_retry) {
-      retry_group(due.client_id, due.id);
-      continue;
-    }
-    const auto at = sessions_.find(due.client_id);
-    if (at == sessions_.end())
-      continue;
-    // A timer whose session came back meanwhile is not the row's any more.
-    if (due.what == timer_row::kind::will && at->second.will_timer == due.id)
-      publish_will(at->second);
-    else if (due.what == timer_row::kind::session_expiry
-             && at->second.expiry_timer == due.id) {
-      end_session(at->first, at->second);
-      sessions_.erase(at);
-    }
+  while (!delayed_.empty() && delayed_.begin()->first.first <= now) {
+    mark(changed_.delayed, delayed_.begin()->first);
+    const auto due = std::move(delayed_.begin()->second);
+    delayed_.erase(delayed_.begin());
+    publish_now(due.message, now);
   }
-  count_retained([&] { retained_.purge(now); });
+  while (!deadlines_.empty()
+         && std::get<time_point>(*deadlines_.begin()) <= now) {
+    const auto [due, name, expires] = *deadlines_.begin();
+    if (expires)
+      end_session(name, now);
+    else
+      publish_will(name, sessions_.at(name), now);
+  }
+  while (!group_retries_.empty() && group_retries_.begin()->first <= now) {
+    const auto at = rows_.find(group_retries_.begin()->second);
+    group_retries_.erase(group_retries_.begin());
+    if (at == rows_.end())
+      continue;
+    at->second.waits = false;
+    hand_out(at->second);
+  }
+  count_retained([&] {
+    retained_.purge(
+      now, [&](const std::string& key) { mark(changed_.retained, key); });
+  });
+}
+
+// ---- other shards ----------------------------------------------------------
+
+void shard_state_machine::forward(std::uint16_t to, command&& what) {
+  forward_command x;
+  x.from = options_.shard;
+  x.sequence = ++sequence_of(at_.forwarded, to);
+  x.what = std::make_shared<boxed_command>();
+  x.what->what = std::move(what);
+  outbox_.emplace(std::pair{to, x.sequence}, x);
+  mark(changed_.outbox, to, x.sequence);
+  effects_.forward(to, std::move(x));
+}
+
+void shard_state_machine::on(forward_command& x, time_point now) {
+  auto& last = sequence_of(at_.applied_from, x.from);
+  if (x.sequence > last + 1)
+    return; // what is missing before it is sent again, and this behind it
+  if (x.sequence > last) {
+    last = x.sequence;
+    auto what = x.what->what; // the sender keeps it until it knows
+    apply(what, now);
+  }
+  effects_.forwarded(x.from, x.sequence);
+}
+
+void shard_state_machine::on(forwarded_command& x, time_point) {
+  auto at = outbox_.lower_bound({x.to, 0});
+  while (at != outbox_.end() && at->first.first == x.to
+         && at->first.second <= x.sequence) {
+    mark(changed_.outbox, at->first);
+    at = outbox_.erase(at);
+  }
 }
 
 // ---- publications ----------------------------------------------------------
 
 void shard_state_machine::on(publish_command& x, time_point now) {
+  if (x.inbound && seen_before(*x.inbound)) { // [MQTT-4.3.3-10]
+    effects_.acknowledge(x.publisher, x.token, reason_code::success);
+    return;
+  }
   if (x.delay_seconds != 0) {
     auto reason = reason_code::success;
-    if (options_.delayed_max != 0 && delayed_count_ >= options_.delayed_max) {
+    if (options_.delayed_max != 0 && delayed_.size() >= options_.delayed_max) {
       reason = reason_code::quota_exceeded;
+      if (x.inbound) // its PUBREC says no: the identifier is free
+        forget_inbound(*x.inbound);
     } else {
-      ++delayed_count_;
-      set_timer(now + std::chrono::seconds{x.delay_seconds},
-                {timer_row::kind::delayed, 0, {}, x.message});
+      const std::pair key{now + std::chrono::seconds{x.delay_seconds},
+                          at_.next_delayed++};
+      delayed_.emplace(key, message_row{x.message, {}});
+      mark(changed_.delayed, key);
     }
     effects_.acknowledge(x.publisher, x.token, reason);
     return;
   }
-  const bool somebody = publish_now(x.message, now);
+  const bool somebody =
+    x.logged ? publish_now(x.message, now) : publish_unlogged(x.message);
   effects_.acknowledge(x.publisher, x.token,
                        somebody ? reason_code::success
                                 : reason_code::no_matching_subscribers);
@@ -116,60 +139,95 @@ void shard_state_machine::on(publish_command& x, time_point now) {
 
 bool shard_state_machine::publish_now(const message_ptr& message,
                                       time_point now) {
-  const auto sequence = ++sequence_;
+  const auto sequence = ++at_.sequence;
   if (message->retain() && options_.retain && !message->expired(now)) {
+    const auto key = retained_key(message->topic());
     const bool full =
       options_.retained_max != 0 && retained_.size() >= options_.retained_max;
-    if (full && !message->payload().empty()
-        && !retained_.contains(message->topic()))
+    if (full && !message->payload().empty() && retained_.find(key) == nullptr) {
       effects_.dropped(drop_reason::queue_full, 1);
-    else
+    } else {
+      mark(changed_.retained, key);
       count_retained([&] { retained_.put(message, sequence); });
+    }
   }
   bool somebody = false;
+  const shard_position position{options_.shard, sequence};
   if (!rows_.empty()) {
     matched_.clear();
     filters_.match(message->topic(), matched_);
     for (const auto id : matched_) {
       auto& row = rows_.at(id);
-      if (!row.share_name.empty() && !row.online.empty()) {
-        effects_.route_to_group(row.share_name, row.filter, message);
-        somebody = true;
-      } else if (message->qos() != qos::at_most_once) {
-        store(row, sequence, message);
+      const bool kept = message->qos() != qos::at_most_once;
+      if (kept)
+        store(id, row, sequence, message);
+      if (row.shared() && has_live_member(row)) {
+        if (kept)
+          lease(row, sequence, message);
+        else
+          effects_.route_to_group(row.name.share_name, row.name.filter, message,
+                                  {});
         somebody = true;
       }
+      somebody |= kept;
     }
     make_room();
   }
-  const shard_position position{options_.shard, sequence};
   return effects_.route(message, position) || somebody;
 }
 
-void shard_state_machine::store(filter_row& row, std::uint64_t sequence,
+bool shard_state_machine::publish_unlogged(const message_ptr& message) {
+  bool somebody = false;
+  if (!rows_.empty()) {
+    matched_.clear();
+    filters_.match(message->topic(), matched_);
+    for (const auto id : matched_)
+      if (const auto& row = rows_.at(id);
+          row.shared() && has_live_member(row)) {
+        effects_.route_to_group(row.name.share_name, row.name.filter, message,
+                                {});
+        somebody = true;
+      }
+  }
+  return effects_.route(message, {}) || somebody;
+}
+
+void shard_state_machine::store(std::uint32_t id, filter_row& row,
+                                std::uint64_t sequence,
                                 const message_ptr& message) {
   auto [at, fresh] = messages_.try_emplace(sequence);
   if (fresh) {
     at->second.message = message;
     stored_bytes_ += message->memory();
   }
-  ++at->second.references;
+  at->second.filters.push_back(id);
+  mark(changed_.messages, sequence);
   row.sequences.push_back(sequence);
 }
 
-void shard_state_machine::drop_reference(std::uint64_t sequence) {
+void shard_state_machine::drop_reference(std::uint32_t filter,
+                                         std::uint64_t sequence) {
   const auto at = messages_.find(sequence);
-  if (at == messages_.end() || --at->second.references != 0)
+  if (at == messages_.end())
     return;
+  std::erase(at->second.filters, filter);
+  if (!at->second.filters.empty()) {
+    // Cursors tell which sessions had it; a group has no cursor.
+    if (const auto row = rows_.find(filter);
+        row != rows_.end() && row->second.shared())
+      mark(changed_.messages, sequence);
+    return;
+  }
+  mark(changed_.messages, sequence);
   stored_bytes_ -= at->second.message->memory();
   messages_.erase(at);
 }
 
-void shard_state_machine::trim(filter_row& row) {
+void shard_state_machine::trim(std::uint32_t id, filter_row& row) {
   const auto watermark =
-    row.cursors.empty() ? sequence_ : row.cursors.begin()->first;
+    row.cursors.empty() ? at_.sequence : row.cursors.begin()->first;
   while (!row.sequences.empty() && row.sequences.front() <= watermark) {
-    drop_reference(row.sequences.front());
+    drop_reference(id, row.sequences.front());
     row.sequences.pop_front();
   }
 }
@@ -180,20 +238,21 @@ void shard_state_machine::make_room() {
     // The oldest gives way for everybody who still had to get it.
     const auto oldest = messages_.begin();
     std::size_t owed = 0;
-    for (auto& [id, row] : rows_) {
+    for (const auto id : oldest->second.filters) {
+      auto& row = rows_.at(id);
       const auto at = std::lower_bound(row.sequences.begin(),
                                        row.sequences.end(), oldest->first);
-      if (at == row.sequences.end() || *at != oldest->first)
+      if (at != row.sequences.end() && *at == oldest->first)
+        row.sequences.erase(at);
+      if (row.shared()) { // a live member that has it delivers it yet
+        owed += row.leased.erase(oldest->first) != 0 ? 0 : 1;
         continue;
-      row.sequences.erase(at);
-      if (row.share_name.empty()) {
-        for (const auto& [name, x] : row.holders)
-          owed += x.cursor < oldest->first ? 1 : 0;
-      } else {
-        ++owed;
       }
+      for (const auto& [name, x] : row.holders)
+        owed += x.cursor < oldest->first ? 1 : 0;
     }
     effects_.dropped(drop_reason::queue_full, owed);
+    mark(changed_.messages, oldest->first);
     stored_bytes_ -= oldest->second.message->memory();
     messages_.erase(oldest);
   }
@@ -202,6 +261,7 @@ void shard_state_machine::make_room() {
 // ---- retained messages -----------------------------------------------------
 
 void shard_state_machine::on(remove_retained_command& x, time_point) {
+  mark(changed_.retained, retained_key(x.topic));
   count_retained([&] { retained_.remove(x.topic); });
 }
 
@@ -214,90 +274,6 @@ void shard_state_machine::on(retained_read& x, time_point now) {
                                page.rows.push_back({row.message, row.sequence});
                              });
   effects_.retained(x.who, std::move(page));
-}
-
-// ---- sessions --------------------------------------------------------------
-
-void shard_state_machine::on(claim_command& x, time_point) {
-  auto& row = sessions_[x.client_id];
-  if (!row.owner) {
-    grant(x, row);
-    return;
-  }
-  if (row.waiting)
-    effects_.superseded(row.waiting->who);
-  else
-    effects_.evict(row.owner, x.client_id, row.epoch, x.clean_start);
-  row.waiting = std::move(x);
-}
-
-void shard_state_machine::grant(const claim_command& x, session_row& row) {
-  claim_granted answer;
-  if (row.record != nullptr) {
-    --offline_count_;
-    if (x.clean_start) {
-      publish_will(row); // the old session ends here
-      effects_.session_ended(x.client_id, *row.record);
-    } else {
-      answer.record = row.record;
-      answer.session_present = true;
-    }
-  }
-  row.record.reset();
-  row.will = x.will; // a will that still waited is replaced [MQTT-3.1.3-9]
-  row.will_timer = row.expiry_timer = 0;
-  row.owner = x.who;
-  row.epoch = answer.epoch = ++last_epoch_;
-  row.expiry_interval = x.expiry_interval;
-  effects_.granted(x.who, answer);
-}
-
-void shard_state_machine::on(release_command& x, time_point now) {
-  const auto at = sessions_.find(x.client_id);
-  if (at == sessions_.end() || at->second.epoch != x.epoch || !at->second.owner)
-    return;
-  auto& row = at->second;
-  row.owner = {};
-  row.expiry_interval = x.expiry_interval;
-  if (x.will == release_command::will_fate::discard)
-    row.will.reset();
-  auto waiting = std::exchange(row.waiting, std::nullopt);
-  if (x.record == nullptr) {
-    publish_will(row);
-    if (!waiting) {
-      sessions_.erase(at);
-      return;
-    }
-  } else {
-    row.record = std::move(x.record);
-    ++offline_count_;
-    if (row.will != nullptr && row.will->delay.count() == 0)
-      publish_will(row);
-    else if (row.will != nullptr)
-      row.will_timer = set_timer(now + row.will->delay,
-                                 {timer_row::kind::will, 0, x.client_id, {}});
-    if (!waiting && x.expiry_interval != never_expires)
-      row.expiry_timer =
-        set_timer(now + std::chrono::seconds{x.expiry_interval},
-                  {timer_row::kind::session_expiry, 0, x.client_id, {}});
-  }
-  if (waiting)
-    grant(*waiting, row);
-}
-
-void shard_state_machine::publish_will(session_row& row) {
-  row.will_timer = 0;
-  if (const auto will = std::exchange(row.will, nullptr))
-    effects_.publish(will->message);
-}
-
-void shard_state_machine::end_session(const std::string& client_id,
-                                      session_row& row) {
-  publish_will(row);
-  if (row.record != nullptr) {
-    --offline_count_;
-    effects_.session_ended(client_id, *row.record);
-  }
 }
 
 } // namespace troupe::cluster

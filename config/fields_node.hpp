@@ -129,6 +129,66 @@ inline constexpr auto fields<shards> = std::tuple{
         {0ms, 10s},
         reload::cold,
         "Artificial time from the proposal of an entry of the in-memory log "
-        "to its commit: shows how clients fare with a slower log."}};
+        "(storage.enable = false) to its commit: shows how clients fare with "
+        "a slower log."}};
+
+template <>
+inline constexpr std::string_view about<durability> =
+  "What an acknowledgement of a durable session, a message for one or a "
+  "retained message promises.";
+
+template <>
+inline constexpr auto fields<durability> =
+  std::tuple{field{&durability::ack, "ack", reload::cold,
+                   "quorum-fsync: it is on the disk of a quorum of the nodes "
+                   "that keep it, and outlives a power failure. "
+                   "quorum-memory: it is with the operating system of these; "
+                   "it outlives the end of the process, not a power failure."}};
+
+template <>
+inline constexpr std::string_view about<storage> =
+  "The databases below node.data_dir: the log of the shards and their state.";
+
+template <>
+inline constexpr auto fields<storage> = std::tuple{
+  field{&storage::enable, "enable", reload::cold,
+        "Whether what shards keep is kept on disk. Without, it ends with the "
+        "process."},
+  field{&storage::cache,
+        "cache",
+        {1_MB, 1'048'576_MB},
+        reload::cold,
+        "Memory for blocks of the state database that were read."},
+  field{&storage::flush_interval,
+        "flush_interval",
+        {100ms, 10min},
+        reload::cold,
+        "How often a shard writes what has changed to the state database. "
+        "Until then the log alone has it; what is done with before that is "
+        "never written there."},
+  field{&storage::flush_size,
+        "flush_size",
+        {64_KB, 4'096_MB},
+        reload::cold,
+        "Bytes in the log of a shard after which it writes what has changed "
+        "before the interval is over."},
+  field{&storage::low_space,
+        "low_space",
+        {0_KB, 1'048'576_MB},
+        reload::cold,
+        "Free space of the disk below which the log warns."},
+  field{&storage::full_space,
+        "full_space",
+        {0_KB, 1'048'576_MB},
+        reload::cold,
+        "Free space of the disk below which QoS 1 and 2 messages that would "
+        "need it, and new durable sessions and subscriptions, are refused "
+        "with 0x97 (Quota exceeded), until there is a tenth more."},
+  field{&storage::reserve,
+        "reserve",
+        {0_KB, 65'536_MB},
+        reload::cold,
+        "Size of a file that keeps some room: it is removed while the disk "
+        "is full, for what is under way."}};
 
 } // namespace troupe::config

@@ -181,6 +181,10 @@ schema_data make_schema() {
     all, "shards", [](auto& s, name) -> auto& { return s.shards; });
   add<durable>(
     all, "durable", [](auto& s, name) -> auto& { return s.durable; });
+  add<durability>(
+    all, "durability", [](auto& s, name) -> auto& { return s.durability; });
+  add<storage>(
+    all, "storage", [](auto& s, name) -> auto& { return s.storage; });
   add<auth>(
     all, "auth", [](auto& s, name) -> auto& { return s.auth; });
   add<http>(

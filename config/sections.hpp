@@ -28,6 +28,12 @@ inline constexpr std::array choices<share_strategy> =
                                    "round_robin_per_group", "sticky", "local",
                                    "hash_clientid", "hash_topic"});
 
+/// What an acknowledgement of something durable waits for.
+enum class ack_policy : std::uint8_t { quorum_fsync, quorum_memory };
+template <>
+inline constexpr std::array choices<ack_policy> =
+  std::to_array<std::string_view>({"quorum-fsync", "quorum-memory"});
+
 /// When a connection's output is written to its socket.
 enum class flush_policy : std::uint8_t { turn, message };
 template <>
@@ -147,7 +153,23 @@ struct shards {
 
 /// `[durable]`: what is kept for sessions that are away.
 struct durable {
-  std::optional<byte_size> max_bytes = 1'024_MB;
+  std::optional<byte_size> max_bytes;
+};
+
+/// `[durability]`: what an acknowledgement promises.
+struct durability {
+  ack_policy ack = ack_policy::quorum_fsync;
+};
+
+/// `[storage]`: the databases in the data directory.
+struct storage {
+  bool enable = true;
+  byte_size cache = 64_MB;
+  milliseconds flush_interval = 5s;
+  byte_size flush_size = 16_MB;
+  byte_size low_space = 1'024_MB;
+  byte_size full_space = 256_MB;
+  byte_size reserve = 16_MB;
 };
 
 /// `[auth]`
@@ -189,6 +211,8 @@ struct settings {
   config::actors actors;
   config::shards shards;
   config::durable durable;
+  config::durability durability;
+  config::storage storage;
   config::auth auth;
   config::http http;
   config::log log;

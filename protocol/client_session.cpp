@@ -140,7 +140,9 @@ client_session::on_pubrec(std::uint16_t packet_identifier, bool failed) {
   if (failed)
     return settle(*x);
   x->now = in_flight::state::released;
-  return {ack::release, {}};
+  ack_answer answer{ack::release, {}};
+  answer.settled.position = x->what.position;
+  return answer;
 }
 
 client_session::ack_answer

@@ -122,7 +122,8 @@ public:
 
   enum class ack : std::uint8_t {
     settled,  ///< the message is done; `outbound` is handed to the caller
-    release,  ///< PUBREC taken: send PUBREL [MQTT-4.3.3-4]
+    release,  ///< PUBREC taken: send PUBREL [MQTT-4.3.3-4]; `settled` has the
+              ///< position, no message
     unknown,  ///< no such packet identifier in the right state
     repeated, ///< PUBREC again: send PUBREL again
   };
@@ -159,6 +160,10 @@ public:
     for (std::size_t i = 0; i < in_flight_.size(); ++i)
       if (in_flight_[i].now != in_flight::state::settled)
         f(in_flight_[i]);
+  }
+  /// What `packet_identifier` stands for, or null.
+  in_flight* in_flight_with(std::uint16_t packet_identifier) noexcept {
+    return find(packet_identifier);
   }
   /// Puts one entry of an earlier connection back, in order. Its PUBLISH is to
   /// be sent again before anything new [MQTT-4.4.0-1], within the quota.

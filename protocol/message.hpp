@@ -69,9 +69,14 @@ public:
 
   bool has_expiry() const noexcept { return has_expiry_; }
   bool expired(time_point now) const noexcept {
-    return has_expiry_
-           && now - received_at_ >= std::chrono::seconds{expiry_interval_};
+    return has_expiry_ && now >= expires_at();
   }
+  /// When it expires. Only if `has_expiry()`.
+  time_point expires_at() const noexcept {
+    return received_at_ + std::chrono::seconds{expiry_interval_};
+  }
+  /// The interval it was received with. Only if `has_expiry()`.
+  std::uint32_t expiry_interval() const noexcept { return expiry_interval_; }
   /// Seconds left to forward at `now`: the received interval less the time
   /// waited here [MQTT-3.3.2-6]. Only if `has_expiry()`.
   std::uint32_t remaining_expiry(time_point now) const noexcept {

@@ -7,7 +7,8 @@ changes from round to round. What counts is the median of the rounds.
 
 A full run writes docs/benchmarks.json (the numbers) and docs/benchmarks.md.
 With --only the other rows are kept from the last full run. With --quick
-nothing is written but the table on the terminal.
+nothing is written but the table on the terminal. `durable` runs the rows about
+what Troupe keeps on disk instead, and writes their section of the document.
 """
 
 import argparse
@@ -21,7 +22,6 @@ import shlex
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,15 +29,22 @@ import time
 import typing
 
 sys.dont_write_bytecode = True
-from bench_rows import (MOSQUITTO, TROUPE, Figure, Result, Row,  # noqa: E402
-                        rows)
+from bench_durable_rows import durable_rows  # noqa: E402
+from bench_report import (REALTIME, kept_rows, summary,  # noqa: E402
+                          write_document)
+from bench_rows import MOSQUITTO, TROUPE, Result, Row, rows  # noqa: E402
+from broker_metrics import MetricsHistory  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
 RUN_DEADLINE_S = 600
-REALTIME = ["chrt", "-f", "10"]
 IDLE_LOAD = 0.5
+BARE_S = 3
+# RocksDB alone cannot be slower than the same writes in the broker: then the
+# disk or the machine has changed between the two.
+BARE_SLOWER_MAX = 1.25
+BARE_TRIES = 3
 
 
 class RunFailed(Exception):
@@ -47,10 +54,11 @@ class RunFailed(Exception):
 # ---- brokers ----------------------------------------------------------------
 
 def troupe_command(program: pathlib.Path, port: int, folder: pathlib.Path,
-                   settings: tuple[str, ...]) -> list[str]:
+                   http: int | None, settings: tuple[str, ...]) -> list[str]:
     command = [str(program), "serve", "--data-dir", str(folder / "data")]
     for setting in (f"listeners.tcp.default.bind=127.0.0.1:{port}",
-                    "http.enable=false", *settings):
+                    f"http.bind=127.0.0.1:{http}" if http
+                    else "http.enable=false", *settings):
         command += ["--set", setting]
     return command
 
@@ -86,13 +94,15 @@ def wait_for_port(port: int, process: subprocess.Popen, log: pathlib.Path):
 
 
 @contextlib.contextmanager
-def broker(which: str, row: Row, programs: dict[str, typing.Any]):
+def broker(which: str, row: Row, programs: dict[str, typing.Any],
+           http: int | None = None):
     """A fresh broker; yields its port and process id."""
-    with tempfile.TemporaryDirectory(prefix="troupe-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="troupe-bench-",
+                                     dir=programs["folder"]) as name:
         folder = pathlib.Path(name)
         port = free_port()
         if which == TROUPE:
-            command = troupe_command(programs[TROUPE], port, folder,
+            command = troupe_command(programs[TROUPE], port, folder, http,
                                      row.settings)
         else:
             command = mosquitto_command(programs[MOSQUITTO], port, folder)
@@ -117,21 +127,73 @@ def broker(which: str, row: Row, programs: dict[str, typing.Any]):
                 process.wait()
 
 
-def measure(which: str, row: Row, programs: dict[str, typing.Any],
-            times: list[str]) -> Result:
-    with broker(which, row, programs) as (port, pid):
-        command = [str(programs["bench"]), *shlex.split(row.command), "--json",
+def run_load(load: str, row: Row, programs: dict[str, typing.Any],
+             times: list[str], which: str, http: int | None = None) -> Result:
+    with broker(which, row, programs, http) as (port, pid):
+        command = [str(programs["bench"]), *shlex.split(load), "--json",
                    "--port", str(port), "--pid", str(pid)]
         if row.timed:
             command += times
-        done = subprocess.run(command, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True,
-                              timeout=RUN_DEADLINE_S)
+        with MetricsHistory(http) if http else contextlib.nullcontext() as seen:
+            done = subprocess.run(command, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True,
+                                  timeout=RUN_DEADLINE_S)
     # 1 says that messages were lost, which the result says too.
     if done.returncode not in (0, 1):
         raise RunFailed(f"{shlex.join(command)} ended with "
                         f"{done.returncode}:\n{done.stderr}")
-    return json.loads(done.stdout)
+    result = json.loads(done.stdout)
+    if seen:
+        result["log"] = seen.growth(result["from_s"],
+                                    result["from_s"] + result["elapsed_s"])
+    return result
+
+
+def run_bare(result: Result, programs: dict[str, typing.Any]) -> Result:
+    """RocksDB alone, with batches as large as those of the broker's log."""
+    log = {name: result["log"].get(f"troupe_storage_log_{name}_total", 0)
+           for name in ("groups", "entries", "bytes", "write_seconds")}
+    if not all(log.values()):
+        raise RunFailed("the broker wrote nothing to its log")
+    command = [str(programs["commit"]), "--seconds", str(BARE_S),
+               "--dir", str(programs["folder"]),
+               "--entries", str(max(1, round(log["entries"] / log["groups"]))),
+               "--bytes", str(max(1, round(log["bytes"] / log["entries"])))]
+    done = subprocess.run(command, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True,
+                          timeout=RUN_DEADLINE_S)
+    if done.returncode != 0:
+        raise RunFailed(f"{shlex.join(command)} ended with "
+                        f"{done.returncode}:\n{done.stderr}")
+    bare = json.loads(done.stdout)
+    each = result["deliveries_per_s"] / log["groups"]
+    own_us = 1e6 * log["write_seconds"] / log["groups"]
+    return {**bare, "messages_per_write": each,
+            "messages_per_s": bare["writes_per_s"] * each,
+            "broker_write_us": own_us,
+            "plausible": 1e6 / bare["writes_per_s"] < own_us * BARE_SLOWER_MAX}
+
+
+def measure(which: str, row: Row, programs: dict[str, typing.Any],
+            times: list[str]) -> Result:
+    beside = (run_load(row.beside, row, programs, times, which)
+              if row.beside else None)
+    load = row.quick if programs["quick"] and row.quick else row.command
+    for _ in range(BARE_TRIES):
+        result = run_load(load, row, programs, times, which,
+                          free_port() if row.bare else None)
+        if not row.bare:
+            break
+        result["bare"] = run_bare(result, programs)
+        if result["bare"]["plausible"]:
+            break
+    log = result.pop("log", {})
+    result["log"] = {name: value for name, value in log.items()
+                     if name.startswith("troupe_storage_")}
+    if beside:
+        result["beside"] = beside
+        result["ok"] = result["ok"] and beside["ok"]
+    return result
 
 
 def run_row(row: Row, programs, times: list[str], rounds: int) -> dict:
@@ -143,100 +205,19 @@ def run_row(row: Row, programs, times: list[str], rounds: int) -> dict:
             result = measure(which, row, programs, times)
             found[which].append(result)
             figures = ", ".join(
+                f"{figure.title} {figure.read(result):,.4g}"
+                if figure.multiple else
                 f"{figure.title} {figure.read(result):,.1f}"
                 for figure in row.figures)
             bad = "" if result["ok"] else "  NOT CLEAN"
+            if not result.get("bare", {}).get("plausible", True):
+                bad += "  DOUBTFUL: RocksDB alone was slower"
             print(f"  {row.name} {turn + 1} {which}: {figures}{bad}",
                   flush=True)
     return {"when": datetime.date.today().isoformat(), "rounds": found}
 
 
-# ---- the report -------------------------------------------------------------
-
-def medians(figure: Figure, found: dict) -> dict[str, float]:
-    return {which: statistics.median(map(figure.read, results))
-            for which, results in found["rounds"].items() if results}
-
-
-def summary(chosen: list[Row], results: dict[str, dict]) -> list[str]:
-    lines = ["| load | figure | must | aim | measured | reached |",
-             "|---|---|---|---|---|---|"]
-    for row in chosen:
-        for figure in row.figures:
-            value = (figure.measured(medians(figure, results[row.name]))
-                     if row.name in results else None)
-            lines.append(
-                f"| {row.title} | {figure.title} | {figure.show(figure.must)} "
-                f"| {figure.show(figure.aim)} | {figure.show(value)} "
-                f"| {figure.verdict(value)} |")
-    return lines
-
-
-def number(x: float) -> str:
-    return f"{x:,.0f}" if x >= 1000 else f"{x:,.4g}"
-
-
-def raw_lines(row: Row, found: dict) -> list[str]:
-    lines = []
-    for which, results in found["rounds"].items():
-        def middle(read: typing.Callable[[Result], float]) -> float:
-            return statistics.median(map(read, results))
-        cells = []
-        for figure in row.figures:
-            values = sorted(map(figure.read, results))
-            unit = f" {figure.unit}" if figure.unit else ""
-            cells.append(f"{figure.title}: {number(statistics.median(values))}"
-                         f"{unit} ({number(values[0])} to "
-                         f"{number(values[-1])})")
-        cells = [row.name, which, "<br>".join(cells),
-                 f"{middle(lambda r: r['deliveries_per_s']):,.0f}",
-                 f"{middle(lambda r: r['broker']['cores']):.2f}",
-                 f"{middle(lambda r: r['latency_us']['p50']):,.0f}",
-                 f"{middle(lambda r: r['latency_us']['p99']):,.0f}",
-                 f"{middle(lambda r: r['generator']['cpu_ns_per_delivery']):,.0f}",
-                 str(sum(r["lost"] + r["out_of_order"] for r in results)),
-                 str(len(results)), found["when"]]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
-
-
-def render(stored: dict) -> str:
-    machine, results = stored["machine"], stored["rows"]
-    text = ["# Benchmarks", "",
-            "Written by `./dev bench`; not edited by hand. Troupe and Debian's",
-            "Mosquitto run the same loads on the same machine in turn. A ratio",
-            "is Troupe's median over Mosquitto's: above 1 is more deliveries",
-            "for the same CPU; for latency, CPU and memory less is better.",
-            "`bench/README.md` says how the generator measures.", "",
-            "| machine | |", "|---|---|"]
-    text += [f"| {key} | {value} |" for key, value in machine.items()]
-    text += ["", *summary(rows(), results), "", "## Commands", "",
-             "Each runs with `--json --port PORT --pid PID` and, where there is",
-             f"a measuring window, `{stored['times']}`. Mosquitto has its",
-             "defaults, but `max_queued_messages 0` (nothing is dropped) and",
-             "`log_dest none`. Paced rows run both brokers under "
-             f"`{shlex.join(REALTIME)}`;",
-             "there, a broker whose thread the kernel wakes on another core",
-             "than the generator's pays for an interrupt between processors",
-             "with each message, three times what the message itself costs:",
-             "the spread of the rounds below shows which was when.", ""]
-    for row in rows():
-        settings = " ".join(f"--set {each}" for each in row.settings)
-        if settings:
-            settings = f", Troupe with `{settings}`"
-        text.append(f"- {row.name}: `troupe-bench {row.command}`{settings}")
-    text += ["", "## Medians", "",
-             "In brackets the least and the most of the rounds. Latency is in",
-             "microseconds; in a closed loop it shows the queue that the loop",
-             "itself makes, only the paced rows say how fast a broker answers.",
-             "", "| row | broker | figures | per second | broker cores | p50 "
-             "| p99 | generator ns | lost | rounds | date |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
-    for row in rows():
-        if row.name in results:
-            text += raw_lines(row, results[row.name])
-    return "\n".join(text) + "\n"
-
+# ---- the machine ------------------------------------------------------------
 
 def first_line(command: list[str], word: str) -> str:
     with contextlib.suppress(OSError):
@@ -245,6 +226,11 @@ def first_line(command: list[str], word: str) -> str:
             if word in line:
                 return line.strip()
     return "not here"
+
+
+def file_system(folder: pathlib.Path) -> str:
+    return subprocess.run(["stat", "--file-system", "--format=%T", folder],
+                          capture_output=True, text=True).stdout.strip()
 
 
 def describe_machine(programs) -> dict[str, str]:
@@ -257,6 +243,8 @@ def describe_machine(programs) -> dict[str, str]:
                          "--dirty"], "")
     return {"CPU": model, "cores": str(os.cpu_count()),
             "kernel": platform.release(),
+            **({"file system": file_system(programs["folder"])}
+               if programs["folder"] else {}),
             "date": datetime.date.today().isoformat(),
             "Troupe": commit if programs.get(TROUPE) else "not here",
             "Mosquitto": first_line([programs[MOSQUITTO] or "false", "-h"],
@@ -267,13 +255,17 @@ def describe_machine(programs) -> dict[str, str]:
 
 # ---- the command line -------------------------------------------------------
 
-def find_programs(folder: pathlib.Path, without: list[str]) -> dict:
+def find_programs(folder: pathlib.Path, without: list[str],
+                  durable: bool) -> dict:
     programs = {"bench": folder / "troupe-bench", TROUPE: folder / "troupe",
+                "commit": folder / "commit_bench" if durable else None,
+                # For data: durable figures are those of the build's disk.
+                "folder": folder if durable else None,
                 MOSQUITTO: shutil.which("mosquitto", path=os.environ["PATH"]
                                         + os.pathsep + "/usr/sbin")}
     for name in without:
         programs[name] = None
-    for name in ("bench", TROUPE):
+    for name in ("bench", TROUPE, "commit"):
         if programs[name] and not programs[name].exists():
             raise SystemExit(f"{programs[name]} is missing; run ./dev build")
     if not programs[MOSQUITTO] and MOSQUITTO not in without:
@@ -285,10 +277,12 @@ def find_programs(folder: pathlib.Path, without: list[str]) -> dict:
 
 
 def main() -> int:
-    names = [row.name for row in rows()]
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__.split("\n\n")[0],
-        epilog="rows: " + " ".join(names))
+        epilog="rows: " + " ".join(row.name for row in rows())
+        + "; durable: " + " ".join(row.name for row in durable_rows()))
+    parser.add_argument("what", nargs="?", choices=["durable"],
+                        help="the rows about what is kept on disk")
     parser.add_argument("--quick", action="store_true",
                         help="two short rounds; writes nothing")
     parser.add_argument("--only", action="append", metavar="NAME", default=[],
@@ -302,21 +296,24 @@ def main() -> int:
     parser.add_argument("--output", type=pathlib.Path, metavar="DIR",
                         help="for benchmarks.md and .json instead of docs/")
     args = parser.parse_args()
-    chosen = [row for row in rows()
+    durable = args.what == "durable"
+    known = durable_rows() if durable else rows()
+    chosen = [row for row in known
               if not args.only or any(map(row.name.startswith, args.only))]
     if not chosen:
         parser.error(f"no row is called {args.only[0]}; there are "
-                     + ", ".join(names))
+                     + ", ".join(row.name for row in known))
+    without = args.without + ([MOSQUITTO] if durable else [])
 
-    programs = find_programs(args.bin.resolve(), args.without)
+    programs = find_programs(args.bin.resolve(), without, durable)
+    programs["quick"] = args.quick
     times = ["--warmup", "1" if args.quick else "2",
              "--duration", "3" if args.quick else "8"]
     stored = {"machine": describe_machine(programs),
               "times": shlex.join(times), "rows": {}}
     target = args.output or (None if args.quick else ROOT / "docs")
-    if target and args.only and (target / "benchmarks.json").exists():
-        old = json.loads((target / "benchmarks.json").read_text())
-        stored["rows"] = old["rows"]
+    if target and args.only:
+        stored["rows"] = kept_rows(target, durable)
     if os.getloadavg()[0] > IDLE_LOAD:
         print(f"bench: the machine is busy (load {os.getloadavg()[0]:.1f}); "
               "the numbers will say so", file=sys.stderr)
@@ -333,9 +330,7 @@ def main() -> int:
             print(f"bench: {row.name} failed: {error}", file=sys.stderr)
     print("\n".join(summary(chosen, stored["rows"])))
     if target:
-        (target / "benchmarks.json").write_text(
-            json.dumps(stored, indent=1) + "\n")
-        (target / "benchmarks.md").write_text(render(stored))
+        write_document(target, stored, durable)
     clean = all(result["ok"] for found in stored["rows"].values()
                 for results in found["rounds"].values() for result in results)
     return 0 if clean and not failed else 1

@@ -14,9 +14,10 @@ class Figure:
     is not a ratio is Troupe's median. `must` and `aim` as in the table."""
     title: str
     read: typing.Callable[[Result], float]
-    must: float
-    aim: float
+    must: float | None  # None: it is only shown
+    aim: float | None
     ratio: bool = True
+    multiple: bool = False  # not of Mosquitto's, but shown as a ratio is
     higher_is_better: bool = True
     unit: str = ""
 
@@ -29,6 +30,9 @@ class Figure:
         return medians[TROUPE] / other if other else None
 
     def verdict(self, value: float | None) -> str:
+        if self.must is None:
+            return "-"
+
         def reached(limit: float) -> bool:
             return value >= limit if self.higher_is_better else value <= limit
         if value is None:
@@ -40,7 +44,7 @@ class Figure:
     def show(self, value: float | None) -> str:
         if value is None:
             return "-"
-        if not self.ratio:
+        if not self.ratio and not self.multiple:
             return f"{value:,.0f}"
         return f"{value:.1f}x" if value >= 10 else f"{value:.2f}x"
 
@@ -56,6 +60,9 @@ class Row:
     settings: tuple[str, ...] = ()  # of Troupe
     brokers: tuple[str, ...] = (TROUPE, MOSQUITTO)
     once: bool = False  # one round says enough
+    quick: str = ""  # the command with --quick, if it is another
+    beside: str = ""  # a load to compare with, run just before
+    bare: bool = False  # RocksDB alone to compare with, just after
 
 
 def per_cpu(result: Result) -> float:

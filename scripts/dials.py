@@ -17,7 +17,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.request
+
+sys.dont_write_bytecode = True
+from broker_metrics import read_metrics  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -53,19 +55,6 @@ LABELS = {
     "cpu": "broker CPU per delivery, us",
     "rate": "deliveries per second",
 }
-
-
-def read_metrics(port):
-    text = urllib.request.urlopen(
-        f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-    sums = {}
-    for line in text.splitlines():
-        if line.startswith("#"):
-            continue
-        name, value = line.rsplit(" ", 1)
-        name = name.split("{")[0]
-        sums[name] = sums.get(name, 0.0) + float(value)
-    return sums
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 #include "server/ctl_commands.hpp"
 
+#include "actors/node_storage.hpp"
 #include "server/metrics.hpp"
 #include "server/table.hpp"
 
@@ -296,6 +297,32 @@ std::string print_metrics(const json::value& answer) {
   return rows.text();
 }
 
+// ---- backup ----------------------------------------------------------------
+
+ctl_answer backup(actors::node& of, const ctl_facts&,
+                  const json::object& with) {
+  const std::filesystem::path directory = text_in(with, "directory");
+  if (of.storage() == nullptr)
+    return ctl_failure{exit_failure,
+                       "there is nothing to copy: storage.enable is false"};
+  if (!directory.is_absolute())
+    return ctl_failure{exit_usage,
+                       "DIR has to be an absolute path: the broker may run "
+                       "in another directory"};
+  try {
+    of.storage()->backup(directory);
+  } catch (const std::exception& e) {
+    return ctl_failure{exit_unavailable, e.what()};
+  }
+  return json::object{{"backup", directory.string()}};
+}
+
+std::string print_backup(const json::value& answer) {
+  return "the data was copied to "
+         + printable(text_in(answer.as_object(), "backup"))
+         + "; troupe restore makes a data directory of it\n";
+}
+
 // ---- the table -------------------------------------------------------------
 
 constexpr ctl_argument client_place[] = {
@@ -306,6 +333,10 @@ constexpr ctl_argument client_option[] = {
 };
 constexpr ctl_argument filter_option[] = {
   {"--filter", "filter", "Only those whose name has this text in it"},
+};
+
+constexpr ctl_argument directory_place[] = {
+  {"DIR", "directory", "A new directory on the same file system"},
 };
 
 constexpr ctl_command commands[] = {
@@ -323,6 +354,8 @@ constexpr ctl_command commands[] = {
    subscriptions, print_subscriptions},
   {"metrics", "Everything that is counted", filter_option, metrics,
    print_metrics},
+  {"backup", "Copy the data of the running broker", directory_place, backup,
+   print_backup},
 };
 
 constexpr ctl_group groups[] = {

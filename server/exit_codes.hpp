@@ -9,6 +9,7 @@ enum exit_code : int {
   exit_usage = 2,         ///< the command line is wrong
   exit_configuration = 3, ///< the configuration is wrong
   exit_unavailable = 4,   ///< an address, file or broker cannot be had
+  exit_storage = 5,       ///< a disk failed; nothing was acknowledged since
 };
 
 } // namespace troupe::server

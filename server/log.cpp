@@ -140,6 +140,10 @@ void log_writer::warning(std::string_view cause, std::string_view text) {
   write({actors::log_level::warning, cause, text, {}, {}});
 }
 
+void log_writer::error(std::string_view cause, std::string_view text) {
+  write({actors::log_level::error, cause, text, {}, {}});
+}
+
 void log_writer::flush() { state_->out->flush(); }
 
 } // namespace troupe::server

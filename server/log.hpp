@@ -22,6 +22,7 @@ public:
   /// A line of the server itself.
   void info(std::string_view cause, std::string_view text);
   void warning(std::string_view cause, std::string_view text);
+  void error(std::string_view cause, std::string_view text);
   void flush();
 
 private:

@@ -3,6 +3,7 @@
 #include "config/load.hpp"
 #include "server/ctl_client.hpp"
 #include "server/ctl_server.hpp"
+#include "server/data_commands.hpp"
 #include "server/exit_codes.hpp"
 #include "server/metrics.hpp"
 #include "server/serve.hpp"
@@ -77,6 +78,23 @@ int main(int argc, char** argv) {
   auto* metrics = app.add_subcommand("metrics", "What a broker counts");
   metrics->require_subcommand(1);
   metrics->add_subcommand("docs", "Print the reference of all metrics");
+  auto* data = app.add_subcommand(
+    "data", "Look at the data of a broker that does not run");
+  data->require_subcommand(1);
+  auto* data_check = data->add_subcommand(
+    "check", "Read all of it, compare checksums and what it says of itself");
+  from.add_files_to(*data_check);
+  auto* data_show =
+    data->add_subcommand("show", "Print what each shard has, by kind of row");
+  from.add_files_to(*data_show);
+  bool data_json = false;
+  data_show->add_flag("--json", data_json, "For programs");
+  auto* restore = app.add_subcommand(
+    "restore", "Make an empty data directory a copy of a backup");
+  std::string backup;
+  restore->add_option("BACKUP", backup, "What troupe ctl backup made")
+    ->required();
+  from.add_files_to(*restore);
   auto* ctl = app.add_subcommand("ctl", "Speak to a running broker");
   from.add_files_to(*ctl);
   std::string socket;
@@ -116,6 +134,13 @@ int main(int argc, char** argv) {
     std::printf("the configuration is sound\n");
     return server::exit_success;
   }
+  const auto& directory = loaded.values.node.data_dir;
+  if (data_check->parsed())
+    return server::check_data(directory);
+  if (data_show->parsed())
+    return server::show_data(directory, data_json);
+  if (restore->parsed())
+    return server::restore_data(backup, directory);
   if (ctl->parsed())
     return client.run(server::ctl_socket_path(loaded.values.node.data_dir,
                                               loaded.values.ctl.socket));

@@ -136,6 +136,51 @@ void add_reactors(table& to) {
               "Time spent on them", 1e9);
 }
 
+void add_storage(table& to) {
+  constexpr auto counter = metric_type::counter;
+  constexpr auto gauge = metric_type::gauge;
+  using of_storage = numbers::of_storage;
+  const auto add = [&](std::string_view name, metric_type type,
+                       std::uint64_t of_storage::*member, std::string_view help,
+                       double divide_by = 1) {
+    to.add("troupe_storage_" + std::string{name}, type, help,
+           [=](const observation& of) {
+             return static_cast<double>(of.node.storage.*member) / divide_by;
+           });
+  };
+  add("log_groups_total", counter, &of_storage::log_groups,
+      "Writes to the log, each of what all shards had");
+  add("log_entries_total", counter, &of_storage::log_entries,
+      "Entries of shards in these");
+  add("log_bytes_total", counter, &of_storage::log_bytes, "Bytes of these");
+  add("log_write_seconds_total", counter, &of_storage::log_write_nanoseconds,
+      "Time these writes took, until they were on the disk", 1e9);
+  add("log_longest_write_seconds", gauge,
+      &of_storage::log_longest_write_nanoseconds,
+      "The longest write to the log since the start", 1e9);
+  add("log_largest_group", gauge, &of_storage::log_largest_group,
+      "Most entries in one write");
+  add("log_disk_bytes", gauge, &of_storage::log_disk_bytes,
+      "Bytes of the log's files");
+  add("state_writes_total", counter, &of_storage::state_writes,
+      "Writes of what changed in a shard to the state database");
+  add("state_rows_total", counter, &of_storage::state_rows, "Rows in these");
+  add("state_bytes_total", counter, &of_storage::state_bytes, "Bytes of these");
+  add("state_syncs_total", counter, &of_storage::state_syncs,
+      "Times the state database was synced");
+  add("state_sync_seconds_total", counter, &of_storage::state_sync_nanoseconds,
+      "Time these took", 1e9);
+  add("state_writes_queued", gauge, &of_storage::state_queued,
+      "Writes to the state database that are waiting");
+  add("state_disk_bytes", gauge, &of_storage::state_disk_bytes,
+      "Bytes of the state database's files");
+  add("disk_free_bytes", gauge, &of_storage::free_bytes,
+      "Free space of the disk that the databases are on");
+  add("disk_level", gauge, &of_storage::space,
+      "0: enough room; 1: below storage.low_space; 2: below "
+      "storage.full_space, so that what needs the disk is refused");
+}
+
 void add_process(table& to) {
   constexpr auto gauge = metric_type::gauge;
   to.add("process_resident_memory_bytes", gauge, "Memory in use",
@@ -178,6 +223,7 @@ const std::vector<metric>& all_metrics() {
     add_gauges(all);
     add_counters(all);
     add_reactors(all);
+    add_storage(all);
     add_process(all);
     return std::move(all.rows);
   }();

@@ -93,6 +93,17 @@ actors::node_options node_options_of(const config::settings& from) {
   dials.wheel_tick = from.actors.wheel_tick;
   dials.log_commit_delay = from.shards.log_commit_delay;
   dials.match_cache = from.actors.match_cache_entries;
+  if (from.storage.enable) {
+    auto& disk = to.storage.emplace();
+    disk.directory = from.node.data_dir;
+    disk.sync = from.durability.ack == config::ack_policy::quorum_fsync;
+    disk.cache_bytes = from.storage.cache.count;
+    disk.flush_interval = from.storage.flush_interval;
+    disk.flush_bytes = from.storage.flush_size.count;
+    disk.low_space = from.storage.low_space.count;
+    disk.full_space = from.storage.full_space.count;
+    disk.reserve = from.storage.reserve.count;
+  }
   for (const auto& [name, x] : from.listeners.tcp) {
     if (!x.enable)
       continue;

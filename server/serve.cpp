@@ -95,7 +95,20 @@ public:
     if (settings_.http.enable)
       http_.open(settings_.http.bind);
     // Not before: a node that was made has to be started to end.
-    node_.emplace(node_options_of(settings_),
+    auto options = node_options_of(settings_);
+    if (options.storage)
+      options.storage->on_failure = [this](std::string_view what) {
+        // Whoever goes on would acknowledge what is not there.
+        log_.error("storage", std::string{what}
+                                + "; the broker ends at once, with exit code "
+                                + std::to_string(exit_storage)
+                                + ". Nothing that was acknowledged is lost: "
+                                  "mend the disk, or make room, and start it "
+                                  "again");
+        log_.flush();
+        std::_Exit(exit_storage);
+      };
+    node_.emplace(std::move(options),
                   [this](const actors::log_line& line) { log_.write(line); });
     node_->start();
     for (const auto& x : node_->listeners())

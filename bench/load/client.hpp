@@ -27,6 +27,7 @@ struct client {
   client_state state = client_state::closed;
   bool queued = false;  ///< wants to be filled and written in this turn
   bool blocked = false; ///< the socket took no more; an event will tell
+  bool durable = false; ///< its session outlives its connections
   /// The stream that it publishes, or `none`.
   std::uint32_t publishes = none;
   /// For the scenario: which streams it receives.

@@ -29,20 +29,13 @@ void connect_worker::load() {
   first_ = take_sample();
   for (auto& c : clients_)
     begin(c);
-  auto moved_at = clock::now();
-  auto before = count_.connects;
+  standstill watch{options_.timeout};
   while (count_.delivered < wanted_ && !control_.stopped()) {
     loop_->turn(clock::now() + 100ms);
     for (auto* c : std::exchange(to_reopen_, {}))
       if (begun_ < wanted_)
         begin(*c);
-    const auto now = clock::now();
-    if (count_.connects != before)
-      moved_at = now;
-    else if (now - moved_at > options_.timeout)
-      throw run_error{"the broker stopped to answer after "
-                      + std::to_string(count_.connects) + " connections"};
-    before = count_.connects;
+    watch.check(count_.connects, "connections");
     show(count_.connects);
   }
   last_ = take_sample();

@@ -14,16 +14,10 @@ public:
 
 protected:
   void prepare() override {}
-  std::vector<std::string> next_filters(client&) override { return {}; }
-  void start(instant) override {}
-  instant advance(instant) override { return instant::max(); }
-  void stop(instant) override {}
-  void write_off() override {}
   void load() override;
 
   void connected(client& c, const connack& answer) override;
   void delivered(client& c, const arrival&) override { foreign(c); }
-  void fill(client&) override {}
   void closed(client& c, const std::string& why) override;
 
 private:

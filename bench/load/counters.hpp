@@ -15,11 +15,13 @@ struct counters {
   std::uint64_t delivered = 0; ///< each message once per receiver
   std::uint64_t duplicates = 0;
   std::uint64_t out_of_order = 0;
-  std::uint64_t foreign = 0; ///< publications that are not of this run
-  std::uint64_t refused = 0; ///< acknowledged with a reason of 0x80 and up
-  std::uint64_t stalls = 0;  ///< a closed loop had to give messages up
+  std::uint64_t foreign = 0;      ///< publications that are not of this run
+  std::uint64_t acknowledged = 0; ///< QoS 1 and 2 messages published
+  std::uint64_t refused = 0;      ///< acknowledged with a reason of 0x80 and up
+  std::uint64_t stalls = 0;       ///< a closed loop had to give messages up
   std::uint64_t disconnects = 0;
-  std::uint64_t connects = 0; ///< CONNACKs, mode connect
+  std::uint64_t connects = 0; ///< CONNACKs, mode connect; sessions made
+  std::uint64_t absent = 0;   ///< sessions that the broker has forgotten
   std::uint64_t reads = 0;    ///< system calls
   std::uint64_t writes = 0;
 
@@ -30,10 +32,12 @@ struct counters {
     duplicates += other.duplicates;
     out_of_order += other.out_of_order;
     foreign += other.foreign;
+    acknowledged += other.acknowledged;
     refused += other.refused;
     stalls += other.stalls;
     disconnects += other.disconnects;
     connects += other.connects;
+    absent += other.absent;
     reads += other.reads;
     writes += other.writes;
     return *this;
@@ -45,10 +49,12 @@ struct counters {
     duplicates -= other.duplicates;
     out_of_order -= other.out_of_order;
     foreign -= other.foreign;
+    acknowledged -= other.acknowledged;
     refused -= other.refused;
     stalls -= other.stalls;
     disconnects -= other.disconnects;
     connects -= other.connects;
+    absent -= other.absent;
     reads -= other.reads;
     writes -= other.writes;
     return *this;

@@ -235,7 +235,7 @@ void event_loop::handle_ack(client& c, packet_type type, bytes_view body) {
   if (!c.window || !c.window->close(id))
     return drop(c, "acknowledged packet id " + std::to_string(id)
                      + ", which is not in flight");
-  handler_.acknowledged(c, reason);
+  handler_.acknowledged(c, id, reason);
 }
 
 bool event_loop::handle(client& c, std::uint8_t first, bytes_view body) {

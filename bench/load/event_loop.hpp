@@ -21,7 +21,8 @@ public:
   /// A PUBLISH that is not one of ours.
   virtual void foreign(client& c) = 0;
   /// The client's send window has moved.
-  virtual void acknowledged(client& c, std::uint8_t reason) = 0;
+  virtual void acknowledged(client& c, std::uint16_t packet_id,
+                            std::uint8_t reason) = 0;
   /// The last moment before the client's write of this turn.
   virtual void fill(client& c) = 0;
   /// The connection is gone and its descriptor closed.
@@ -57,6 +58,8 @@ public:
   /// @param until  returns then at the latest.
   void turn(instant until);
 
+  /// When the bytes came that are being handled.
+  instant read_at() const { return read_at_; }
   std::uint64_t reads() const { return reads_; }
   std::uint64_t writes() const { return writes_; }
 

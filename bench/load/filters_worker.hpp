@@ -20,7 +20,6 @@ protected:
   void prepare() override;
   std::vector<std::string> next_filters(client& c) override;
   void start(instant at) override;
-  instant advance(instant) override { return instant::max(); }
   void stop(instant) override { running_ = false; }
   void write_off() override;
   void delivered(client& c, const arrival& message) override;

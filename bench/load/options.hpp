@@ -17,6 +17,11 @@ enum class mode : std::uint8_t {
   connect,
   idle,
   filters,
+  durable,
+  sessions,
+  subscribe,
+  resume,
+  retained,
 };
 
 /// All that a run is told. What a mode has no use for keeps its default.
@@ -45,10 +50,13 @@ struct options {
 
   unsigned publishers = 1;
   unsigned subscribers = 1;
-  unsigned connections = 1; ///< pairs, connects or idle clients
+  unsigned connections = 1; ///< pairs, connects, idle clients or sessions
   unsigned concurrency = 50;
   unsigned filters = 1'000'000;
   unsigned filters_per_packet = 500;
+  unsigned messages = 100; ///< resume: per session; retained: all in all
+  bool durable = false;    ///< pairs: the subscribers' sessions
+  bool check = true;       ///< durable: the subscribers return
 
   std::uint8_t qos = 0;
   std::size_t payload = 64;
@@ -69,5 +77,8 @@ std::optional<options> parse_options(int argc, char** argv, int& status);
 
 /// The name of the subcommand.
 const char* to_string(mode what);
+
+/// Whether the mode measures for a given time, not until it is done.
+bool has_window(mode what);
 
 } // namespace troupe::bench

@@ -64,36 +64,75 @@ private:
 
 double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
+/// What is counted, in the plural.
+const char* unit_of(mode what) {
+  switch (what) {
+  case mode::connect:
+    return "connections";
+  case mode::subscribe:
+    return "SUBACKs";
+  case mode::durable:
+    return "PUBACKs";
+  default:
+    return "deliveries";
+  }
+}
+
 /// Everything that is derived from an outcome, said once for both forms.
 struct figures {
-  double deliveries;
+  std::uint64_t done; ///< deliveries, or what the mode counts
+  double deliveries;  ///< the same
   double per_second;
   double per_cpu_second;
   double broker_cores;
   double own_ns; ///< the generator's processor time per delivery
   double own_cores;
-  double bytes_per_unit; ///< memory per connection or filter
 };
 
 figures derive(const options& o, const outcome& found) {
   figures out{};
-  out.deliveries = static_cast<double>(found.window.delivered);
-  out.per_second = ratio(out.deliveries, found.elapsed.count());
-  out.per_cpu_second = ratio(out.deliveries, found.broker_cpu.count());
-  out.broker_cores = ratio(found.broker_cpu.count(), found.elapsed.count());
-  out.own_ns = ratio(found.own_cpu.count() * 1e9, out.deliveries);
-  out.own_cores = ratio(found.own_cpu.count(), found.elapsed.count());
-  const auto grown = [](std::uint64_t from, std::uint64_t to) {
-    return static_cast<double>(to) - static_cast<double>(from);
+  const auto& in = found.window;
+  out.done =
+    o.what == mode::durable ? in.count.acknowledged : in.count.delivered;
+  out.deliveries = static_cast<double>(out.done);
+  out.per_second = ratio(out.deliveries, in.elapsed.count());
+  out.per_cpu_second = ratio(out.deliveries, in.broker_cpu.count());
+  out.broker_cores = ratio(in.broker_cpu.count(), in.elapsed.count());
+  out.own_ns = ratio(in.own_cpu.count() * 1e9, out.deliveries);
+  out.own_cores = ratio(in.own_cpu.count(), in.elapsed.count());
+  return out;
+}
+
+/// The broker's memory for each of what a mode has very many of.
+struct share {
+  const char* key; ///< null: the mode has nothing of the kind
+  const char* title;
+  double bytes;
+};
+
+share memory_share(const options& o, const outcome& found) {
+  const auto grown = [&](std::uint64_t from, unsigned among) {
+    return ratio(static_cast<double>(found.memory.subscribed)
+                   - static_cast<double>(from),
+                 among);
   };
   const auto& memory = found.memory;
-  if (o.what == mode::idle)
-    out.bytes_per_unit =
-      ratio(grown(memory.before, memory.subscribed), o.connections);
-  if (o.what == mode::filters)
-    out.bytes_per_unit =
-      ratio(grown(memory.connected, memory.subscribed), o.filters);
-  return out;
+  switch (o.what) {
+  case mode::idle:
+    return {"bytes_per_connection", "bytes per connection",
+            grown(memory.before, o.connections)};
+  case mode::filters:
+    return {"bytes_per_filter", "bytes per filter",
+            grown(memory.connected, o.filters)};
+  case mode::sessions:
+    return {"bytes_per_session", "bytes per session",
+            grown(memory.connected, o.connections)};
+  case mode::retained:
+    return {"bytes_per_message", "bytes per message",
+            grown(memory.connected, o.messages)};
+  default:
+    return {};
+  }
 }
 
 void add_options(json_writer& json, const options& o) {
@@ -102,15 +141,20 @@ void add_options(json_writer& json, const options& o) {
                      o.version == protocol_version::mqtt_5_0 ? "5" : "3.1.1"});
   json.open("options");
   json.add("threads", std::uint64_t{o.threads});
-  if (o.what == mode::pairs || o.what == mode::connect || o.what == mode::idle)
+  const auto any_of = [&](auto... modes) { return ((o.what == modes) || ...); };
+  using enum mode;
+  if (any_of(pairs, connect, idle, sessions, subscribe, resume))
     json.add("connections", std::uint64_t{o.connections});
-  else
+  if (!any_of(pairs, connect, idle, sessions, subscribe))
     json.add("publishers", std::uint64_t{o.publishers});
-  if (o.what == mode::fan_out || o.what == mode::shared
-      || o.what == mode::filters)
+  if (any_of(fan_out, shared, mode::filters, retained))
     json.add("subscribers", std::uint64_t{o.subscribers});
-  if (o.what == mode::filters)
+  if (any_of(mode::filters))
     json.add("filters", std::uint64_t{o.filters});
+  if (any_of(resume, retained))
+    json.add("messages", std::uint64_t{o.messages});
+  if (any_of(pairs))
+    json.add("durable", o.durable);
   json.add("qos", std::uint64_t{o.qos});
   json.add("payload", std::uint64_t{o.payload});
   json.add("outstanding", std::uint64_t{o.outstanding});
@@ -137,9 +181,9 @@ void add_broker(json_writer& json, const options& o, const outcome& found,
                 const figures& derived) {
   json.open("broker");
   json.add("pid", static_cast<std::uint64_t>(o.pid));
-  json.add("cpu_s", found.broker_cpu.count());
-  json.add("user_s", found.broker_split.user.count());
-  json.add("system_s", found.broker_split.system.count());
+  json.add("cpu_s", found.window.broker_cpu.count());
+  json.add("user_s", found.window.broker_split.user.count());
+  json.add("system_s", found.window.broker_split.system.count());
   json.add("cores", derived.broker_cores);
   json.add("deliveries_per_cpu_s", derived.per_cpu_second);
   json.add("cpu_us_per_delivery", ratio(1e6, derived.per_cpu_second));
@@ -149,10 +193,24 @@ void add_broker(json_writer& json, const options& o, const outcome& found,
   json.add("subscribed", found.memory.subscribed);
   json.add("loaded", found.memory.loaded);
   json.close();
-  if (o.what == mode::idle)
-    json.add("bytes_per_connection", derived.bytes_per_unit);
-  if (o.what == mode::filters)
-    json.add("bytes_per_filter", derived.bytes_per_unit);
+  if (const auto each = memory_share(o, found); each.key != nullptr)
+    json.add(each.key, each.bytes);
+  json.close();
+}
+
+/// What came between connecting and load: sessions made, messages written.
+void add_set_up(json_writer& json, const outcome& found) {
+  const auto& in = found.set_up;
+  const auto per_second = [&](std::uint64_t count) {
+    return ratio(static_cast<double>(count), in.elapsed.count());
+  };
+  json.open("set_up");
+  json.add("elapsed_s", in.elapsed.count());
+  json.add("broker_cpu_s", in.broker_cpu.count());
+  json.add("sessions", in.count.connects);
+  json.add("sessions_per_s", per_second(in.count.connects));
+  json.add("acknowledged", in.count.acknowledged);
+  json.add("acknowledged_per_s", per_second(in.count.acknowledged));
   json.close();
 }
 
@@ -182,12 +240,12 @@ void add_broker_rows(table& out, const options& o, const outcome& found,
                      const figures& derived) {
   if (o.pid == 0)
     return;
-  if (found.window.delivered > 0) {
+  if (derived.done > 0) {
+    const auto& in = found.window;
     out.row("broker CPU", "%.3f s, %.2f cores (user %.2f s, system %.2f s)",
-            found.broker_cpu.count(), derived.broker_cores,
-            found.broker_split.user.count(), found.broker_split.system.count());
-    out.row(o.what == mode::connect ? "connections per CPU-second"
-                                    : "deliveries per CPU-second",
+            in.broker_cpu.count(), derived.broker_cores,
+            in.broker_split.user.count(), in.broker_split.system.count());
+    out.row((std::string{unit_of(o.what)} + " per CPU-second").c_str(),
             "%.0f  (%.2f us each)", derived.per_cpu_second,
             ratio(1e6, derived.per_cpu_second));
   }
@@ -199,10 +257,20 @@ void add_broker_rows(table& out, const options& o, const outcome& found,
           "before %.1f, connected %.1f, subscribed %.1f, loaded %.1f",
           mib(memory.before), mib(memory.connected), mib(memory.subscribed),
           mib(memory.loaded));
-  if (o.what == mode::idle)
-    out.row("bytes per connection", "%.0f", derived.bytes_per_unit);
-  if (o.what == mode::filters)
-    out.row("bytes per filter", "%.0f", derived.bytes_per_unit);
+  if (const auto each = memory_share(o, found); each.key != nullptr)
+    out.row(each.title, "%.0f", each.bytes);
+}
+
+void add_set_up_rows(table& out, const outcome& found) {
+  const auto& in = found.set_up;
+  const auto row = [&](const char* name, std::uint64_t count) {
+    if (count > 0)
+      out.row(name, "%llu in %.2f s, %.0f per second",
+              static_cast<unsigned long long>(count), in.elapsed.count(),
+              ratio(static_cast<double>(count), in.elapsed.count()));
+  };
+  row("sessions made", in.count.connects);
+  row("written before", in.count.acknowledged);
 }
 
 } // namespace
@@ -211,21 +279,24 @@ std::string to_json(const options& o, const outcome& found) {
   const auto derived = derive(o, found);
   json_writer json;
   add_options(json, o);
-  json.add("elapsed_s", found.elapsed.count());
-  json.add("published", found.window.published);
-  json.add("deliveries", found.window.delivered);
+  json.add("elapsed_s", found.window.elapsed.count());
+  json.add("from_s", static_cast<double>(to_stamp(found.window.from)) / 1e9);
+  json.add("published", found.window.count.published);
+  json.add("acknowledged", found.window.count.acknowledged);
+  json.add("deliveries", derived.done);
   json.add("deliveries_per_s", derived.per_second);
   add_broker(json, o, found, derived);
   json.open("generator");
-  json.add("cpu_s", found.own_cpu.count());
+  json.add("cpu_s", found.window.own_cpu.count());
   json.add("cores", derived.own_cores);
   json.add("cpu_ns_per_delivery", derived.own_ns);
-  json.add("reads", found.window.reads);
-  json.add("writes", found.window.writes);
+  json.add("reads", found.window.count.reads);
+  json.add("writes", found.window.count.writes);
   json.close();
   add_latency(json, "latency_us", found.latency);
   if (o.rate > 0)
     add_latency(json, "schedule_lag_us", found.lag);
+  add_set_up(json, found);
   json.open("whole_run");
   json.add("published", found.total.published);
   json.add("expected", found.total.expected);
@@ -237,6 +308,7 @@ std::string to_json(const options& o, const outcome& found) {
   json.add("foreign", found.total.foreign);
   json.add("refused", found.total.refused);
   json.add("disconnects", found.total.disconnects);
+  json.add("sessions_absent", found.total.absent);
   json.add("stalls", found.total.stalls);
   json.add("ok", found.clean(o.qos));
   return json.take();
@@ -247,28 +319,29 @@ std::string to_table(const options& o, const outcome& found) {
   const auto count = [](std::uint64_t x) {
     return static_cast<unsigned long long>(x);
   };
-  const bool connects = o.what == mode::connect;
   table out;
   out.row("mode", "%s, MQTT %s, QoS %u, %zu bytes", to_string(o.what),
           o.version == protocol_version::mqtt_5_0 ? "5" : "3.1.1", o.qos,
           o.payload);
-  if (found.window.delivered > 0) {
-    out.row("measured", "%.2f s", found.elapsed.count());
-    out.row(connects ? "connections" : "deliveries", "%llu, %.0f per second",
-            count(found.window.delivered), derived.per_second);
+  add_set_up_rows(out, found);
+  if (derived.done > 0) {
+    out.row("measured", "%.2f s", found.window.elapsed.count());
+    out.row(unit_of(o.what), "%llu, %.0f per second", count(derived.done),
+            derived.per_second);
   }
   add_broker_rows(out, o, found, derived);
-  if (found.window.delivered > 0) {
-    out.row("generator CPU", "%.0f ns per %s, %.2f cores", derived.own_ns,
-            connects ? "connection" : "delivery", derived.own_cores);
+  if (derived.done > 0) {
+    out.row("generator CPU", "%.0f ns for each, %.2f cores", derived.own_ns,
+            derived.own_cores);
     out.row(
-      "generator batches", "%.1f deliveries per read, %.1f per write",
-      ratio(derived.deliveries, static_cast<double>(found.window.reads)),
-      ratio(derived.deliveries, static_cast<double>(found.window.writes)));
+      "generator batches", "%.1f per read, %.1f per write",
+      ratio(derived.deliveries, static_cast<double>(found.window.count.reads)),
+      ratio(derived.deliveries,
+            static_cast<double>(found.window.count.writes)));
   }
   out.latency("latency", found.latency);
   out.latency("late to send", found.lag);
-  if (!connects && found.total.published > 0)
+  if (found.total.published > 0)
     out.row("whole run", "%llu published, %llu of %llu delivered",
             count(found.total.published), count(found.total.delivered),
             count(found.total.expected));
@@ -279,6 +352,8 @@ std::string to_table(const options& o, const outcome& found) {
     out.row("foreign, refused, closed", "%llu, %llu, %llu",
             count(found.total.foreign), count(found.total.refused),
             count(found.total.disconnects));
+  if (found.total.absent > 0)
+    out.row("sessions forgotten", "%llu", count(found.total.absent));
   if (found.total.stalls > 0)
     out.row("stalls", "%llu", count(found.total.stalls));
   return out.take();

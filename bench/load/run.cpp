@@ -1,10 +1,15 @@
 #include "bench/load/run.hpp"
 
 #include "bench/load/connect_worker.hpp"
+#include "bench/load/durable_worker.hpp"
 #include "bench/load/filters_worker.hpp"
 #include "bench/load/progress.hpp"
+#include "bench/load/resume_worker.hpp"
+#include "bench/load/retained_worker.hpp"
 #include "bench/load/stream_worker.hpp"
+#include "bench/load/subscribe_worker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,11 +21,24 @@ namespace {
 
 std::unique_ptr<worker> make_worker(const options& o, run_control& control,
                                     unsigned number) {
-  if (o.what == mode::connect)
+  switch (o.what) {
+  case mode::connect:
     return std::make_unique<connect_worker>(o, control, number);
-  if (o.what == mode::filters)
+  case mode::filters:
     return std::make_unique<filters_worker>(o, control, number);
-  return std::make_unique<stream_worker>(o, control, number);
+  case mode::durable:
+    return std::make_unique<durable_worker>(o, control, number);
+  case mode::sessions:
+    return std::make_unique<offline_worker>(o, control, number);
+  case mode::subscribe:
+    return std::make_unique<subscribe_worker>(o, control, number);
+  case mode::resume:
+    return std::make_unique<resume_worker>(o, control, number);
+  case mode::retained:
+    return std::make_unique<retained_worker>(o, control, number);
+  default:
+    return std::make_unique<stream_worker>(o, control, number);
+  }
 }
 
 /// As many open files as this process may have.
@@ -49,19 +67,49 @@ void follow(const options& o, run_control& control, memory_steps& memory) {
   control.meet();
 }
 
-outcome sum_up(const std::vector<std::unique_ptr<worker>>& workers) {
+/// What lies between two readings.
+phase between(const sample& from, const sample& to) {
+  phase out;
+  out.from = from.at;
+  out.elapsed = to.at - from.at;
+  out.count = to.count;
+  out.count -= from.count;
+  out.broker_cpu = to.broker_cpu - from.broker_cpu;
+  out.broker_split = {to.broker_split.user - from.broker_split.user,
+                      to.broker_split.system - from.broker_split.system};
+  out.own_cpu = to.own_cpu - from.own_cpu;
+  return out;
+}
+
+using all_workers = std::vector<std::unique_ptr<worker>>;
+using reading = const sample& (worker::*)() const;
+
+/// From where the first worker began to where the last one ended.
+phase sum_up(const all_workers& workers, reading first, reading last) {
+  const auto earlier = [](reading which) {
+    return [which](const auto& a, const auto& b) {
+      return ((*a).*which)().at < ((*b).*which)().at;
+    };
+  };
+  const auto begin =
+    std::min_element(workers.begin(), workers.end(), earlier(first));
+  const auto end =
+    std::max_element(workers.begin(), workers.end(), earlier(last));
+  auto out = between(((**begin).*first)(), ((**end).*last)());
+  out.count = {};
+  for (const auto& each : workers) {
+    out.count += ((*each).*last)().count;
+    out.count -= ((*each).*first)().count;
+  }
+  return out;
+}
+
+outcome sum_up(const all_workers& workers) {
   outcome out;
-  const auto& watch = *workers.front(); // it reads what belongs to processes
-  out.elapsed = watch.last().at - watch.first().at;
-  out.broker_cpu = watch.last().broker_cpu - watch.first().broker_cpu;
-  out.broker_split = {
-    watch.last().broker_split.user - watch.first().broker_split.user,
-    watch.last().broker_split.system - watch.first().broker_split.system};
-  out.own_cpu = watch.last().own_cpu - watch.first().own_cpu;
+  out.window = sum_up(workers, &worker::first, &worker::last);
+  out.set_up = sum_up(workers, &worker::set_up_first, &worker::set_up_last);
   for (const auto& each : workers) {
     out.total += each->total();
-    out.window += each->last().count;
-    out.window -= each->first().count;
     out.latency.merge(each->latency());
     out.lag.merge(each->lag());
   }
@@ -76,7 +124,7 @@ outcome run(const options& o) {
   std::signal(SIGTERM, interrupt);
   const process_probe broker{o.pid};
   run_control control{o, broker};
-  std::vector<std::unique_ptr<worker>> workers;
+  all_workers workers;
   workers.reserve(o.threads);
   for (unsigned i = 0; i < o.threads; ++i)
     workers.push_back(make_worker(o, control, i));

@@ -15,16 +15,23 @@ struct memory_steps {
   std::uint64_t loaded = 0;
 };
 
-/// What a run has found.
-struct outcome {
-  counters total;  ///< the whole load and the drain: for losses
-  counters window; ///< the measuring window only: for throughput
+/// A part of a run, and what was counted in it.
+struct phase {
+  instant from;
   seconds_f elapsed{};
+  counters count;
   seconds_f broker_cpu{};
   cpu_split broker_split;
   seconds_f own_cpu{};
+};
+
+/// What a run has found.
+struct outcome {
+  counters total; ///< the whole load and the drain: for losses
+  phase window;   ///< the measuring window only: for throughput
+  phase set_up;   ///< between connecting and load
   memory_steps memory;
-  histogram latency; ///< nanoseconds from the stamp to the arrival
+  histogram latency; ///< nanoseconds from the stamp to arrival or PUBACK
   histogram lag;     ///< paced: how late the generator itself was
 
   std::uint64_t lost() const {
@@ -33,7 +40,7 @@ struct outcome {
   /// Everything arrived, once and in order.
   bool clean(std::uint8_t qos) const {
     return lost() == 0 && total.out_of_order == 0 && total.foreign == 0
-           && total.refused == 0 && total.disconnects == 0
+           && total.refused == 0 && total.disconnects == 0 && total.absent == 0
            && (total.duplicates == 0 || qos == 1);
   }
 };

@@ -15,6 +15,11 @@ public:
     : limit_(limit),
       cells_(std::bit_ceil(2U * limit + 2U)) {}
 
+  /// Where to keep something about a packet identifier in flight: below
+  /// `places()`, and of no other one in flight.
+  std::size_t place(std::uint16_t id) const { return id & (cells_.size() - 1); }
+  std::size_t places() const { return cells_.size(); }
+
   bool can_open() const { return open_ < limit_ && cell(next_) == 0; }
   bool empty() const { return open_ == 0; }
 
@@ -46,11 +51,9 @@ public:
   }
 
 private:
-  std::uint16_t& cell(std::uint16_t id) {
-    return cells_[id & (cells_.size() - 1)];
-  }
+  std::uint16_t& cell(std::uint16_t id) { return cells_[place(id)]; }
   const std::uint16_t& cell(std::uint16_t id) const {
-    return cells_[id & (cells_.size() - 1)];
+    return cells_[place(id)];
   }
 
   unsigned limit_;

@@ -66,8 +66,11 @@ void stream_worker::prepare() {
 
 void stream_worker::prepare_clients(std::uint32_t receivers,
                                     bool one_for_both) {
-  for (std::uint32_t i = 0; i < receivers; ++i)
-    add_client().receives = i;
+  for (std::uint32_t i = 0; i < receivers; ++i) {
+    auto& c = add_client();
+    c.receives = i;
+    c.durable = options_.durable;
+  }
   for (std::uint32_t i = 0; i < streams_.size(); ++i) {
     // An idle client publishes to the one half way round.
     const auto other =
@@ -185,7 +188,7 @@ void stream_worker::publish(stream& from, client& c) {
     header.sequence = from.published++;
     if (interval_ns_ > 0) {
       header.stamp = to_stamp(intended(local, header.sequence));
-      if (header.stamp >= measured_from_ && header.stamp < measured_to_)
+      if (in_window(header.stamp))
         lag_.record(to_stamp(now) - header.stamp);
     }
     if (audience_ == audience::all && interval_ns_ <= 0)

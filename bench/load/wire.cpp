@@ -13,6 +13,12 @@ void append_packet(out_buffer& out, std::uint8_t first,
   out.append(body);
 }
 
+/// The lower half of `x`, most significant byte first.
+void append_u16(std::vector<std::uint8_t>& to, std::uint32_t x) {
+  to.push_back(static_cast<std::uint8_t>(x >> 8));
+  to.push_back(static_cast<std::uint8_t>(x));
+}
+
 /// Size of the value of a property, MQTT 5.0 section 2.2.2.2, at `at`; 0 if
 /// the property is unknown or cut off.
 std::size_t property_size(std::uint8_t id, bytes_view value) {
@@ -70,32 +76,38 @@ void append_variable_int(std::vector<std::uint8_t>& to, std::uint32_t x) {
 }
 
 void append_string(std::vector<std::uint8_t>& to, std::string_view text) {
-  to.push_back(static_cast<std::uint8_t>(text.size() >> 8));
-  to.push_back(static_cast<std::uint8_t>(text.size()));
+  append_u16(to, static_cast<std::uint32_t>(text.size()));
   to.insert(to.end(), text.begin(), text.end());
 }
 
-void append_connect(out_buffer& out, protocol_version version,
-                    std::string_view client_id, std::uint16_t keep_alive,
-                    std::string_view user, std::string_view password) {
-  std::uint8_t flags = 0x02; // Clean Session, Clean Start
-  if (!user.empty())
+void append_connect(out_buffer& out, const connect_request& request) {
+  std::uint8_t flags = 0;
+  if (request.session_expiry == 0)
+    flags |= 0x02; // Clean Session, Clean Start
+  if (!request.user.empty())
     flags |= 0x80;
-  if (!password.empty())
+  if (!request.password.empty())
     flags |= 0x40;
   std::vector<std::uint8_t> body;
   append_string(body, "MQTT");
-  body.push_back(static_cast<std::uint8_t>(version));
+  body.push_back(static_cast<std::uint8_t>(request.version));
   body.push_back(flags);
-  body.push_back(static_cast<std::uint8_t>(keep_alive >> 8));
-  body.push_back(static_cast<std::uint8_t>(keep_alive));
-  if (version == protocol_version::mqtt_5_0)
-    body.push_back(0); // no properties
-  append_string(body, client_id);
-  if (!user.empty())
-    append_string(body, user);
-  if (!password.empty())
-    append_string(body, password);
+  append_u16(body, request.keep_alive);
+  if (request.version == protocol_version::mqtt_5_0) {
+    if (request.session_expiry == 0) {
+      body.push_back(0); // no properties
+    } else {
+      body.push_back(5);
+      body.push_back(0x11); // Session Expiry Interval
+      append_u16(body, request.session_expiry >> 16);
+      append_u16(body, request.session_expiry);
+    }
+  }
+  append_string(body, request.client_id);
+  if (!request.user.empty())
+    append_string(body, request.user);
+  if (!request.password.empty())
+    append_string(body, request.password);
   append_packet(out, first_byte::connect, body);
 }
 
@@ -130,6 +142,7 @@ connack decode_connack(bytes_view body, protocol_version version) {
   if (body.size() < 2)
     return {};
   connack out{.reason = body[1]};
+  out.session_present = (body[0] & 1) != 0;
   if (version != protocol_version::mqtt_5_0 || body.size() == 2)
     return out;
   const auto* end = body.data() + body.size();

@@ -78,11 +78,19 @@ inline void append_ack(out_buffer& out, std::uint8_t first, std::uint16_t id) {
 void append_variable_int(std::vector<std::uint8_t>& to, std::uint32_t x);
 void append_string(std::vector<std::uint8_t>& to, std::string_view text);
 
-/// CONNECT with a clean session and without a will.
-/// @param keep_alive  seconds, 0 turns it off.
-void append_connect(out_buffer& out, protocol_version version,
-                    std::string_view client_id, std::uint16_t keep_alive,
-                    std::string_view user, std::string_view password);
+/// What a CONNECT says; it has no will.
+struct connect_request {
+  protocol_version version;
+  std::string_view client_id;
+  std::uint16_t keep_alive = 0; ///< seconds, 0 turns it off
+  std::string_view user;
+  std::string_view password;
+  /// Seconds that the session outlives the connection; MQTT 3.1.1 knows only
+  /// whether it does. 0 begins with a clean session, too.
+  std::uint32_t session_expiry = 0;
+};
+
+void append_connect(out_buffer& out, const connect_request& request);
 
 /// SUBSCRIBE with all of `filters` at one QoS.
 void append_subscribe(out_buffer& out, protocol_version version,
@@ -97,6 +105,7 @@ void append_disconnect(out_buffer& out);
 struct connack {
   std::uint8_t reason = 0xFF;
   std::uint16_t receive_maximum = 65'535;
+  bool session_present = false;
 };
 
 /// @param body  the packet after its fixed header.

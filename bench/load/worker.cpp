@@ -18,6 +18,9 @@ constexpr auto linger = 100ms;
 /// A closed loop without a delivery for so long has lost messages.
 constexpr auto stall = 2s;
 constexpr auto turn_max = 100ms;
+/// Seconds that a durable session outlives its connection, where the client
+/// may say so.
+constexpr std::uint32_t session_expiry = 24 * 3600;
 
 const char* connack_text(std::uint8_t reason) {
   switch (reason) {
@@ -56,6 +59,17 @@ slice slice_of(std::uint32_t total, unsigned thread, unsigned threads) {
   return {at(thread), at(thread + 1) - at(thread)};
 }
 
+void standstill::check(std::uint64_t count, const char* what) {
+  const auto now = clock::now();
+  if (count != before_) {
+    before_ = count;
+    moved_at_ = now;
+  } else if (now - moved_at_ > limit_) {
+    throw run_error{"the broker stopped to answer after "
+                    + std::to_string(count) + ' ' + what};
+  }
+}
+
 worker::worker(const options& o, run_control& control, unsigned number)
   : options_(o),
     control_(control),
@@ -74,7 +88,10 @@ void worker::run() {
     connect_all();
     control_.meet(); // connected; the main thread reads the memory
     control_.meet();
-    subscribe_all();
+    set_up_first_ = take_sample();
+    set_up();
+    set_up_last_ = take_sample();
+    setting_up_ = false;
     rest(options_.settle + options_.hold);
     control_.meet(); // subscribed; once more
     control_.meet();
@@ -111,8 +128,12 @@ void worker::open(client& c) {
 }
 
 void worker::greet(client& c) {
-  append_connect(c.out, options_.version, client_id(c), options_.keep_alive,
-                 options_.user, options_.password);
+  append_connect(c.out, {.version = options_.version,
+                         .client_id = client_id(c),
+                         .keep_alive = options_.keep_alive,
+                         .user = options_.user,
+                         .password = options_.password,
+                         .session_expiry = c.durable ? session_expiry : 0});
 }
 
 void worker::connected(client& c, const connack& answer) {
@@ -126,24 +147,18 @@ void worker::connected(client& c, const connack& answer) {
 }
 
 void worker::connect_all() {
-  auto moved_at = clock::now();
-  std::uint32_t before = 0;
-  while (ready_ < clients_.size() && !control_.stopped()) {
-    while (opened_ < clients_.size() && opened_ - ready_ < options_.connecting)
+  const auto count = connected_at_once();
+  standstill watch{options_.timeout};
+  while (ready_ < count && !control_.stopped()) {
+    while (opened_ < count && opened_ - ready_ < options_.connecting)
       open(clients_[opened_]);
     loop_->turn(clock::now() + turn_max);
-    const auto now = clock::now();
-    if (ready_ != before)
-      moved_at = now;
-    else if (now - moved_at > options_.timeout)
-      throw run_error{"the broker stopped to answer after "
-                      + std::to_string(ready_) + " connections"};
-    before = ready_;
+    watch.check(ready_, "connections");
     show(ready_);
   }
 }
 
-void worker::subscribed(client& c, bytes_view reasons) {
+void worker::check_suback(bytes_view reasons) const {
   if (reasons.empty())
     throw run_error{"the broker sent a malformed SUBACK"};
   for (const auto reason : reasons)
@@ -151,6 +166,10 @@ void worker::subscribed(client& c, bytes_view reasons) {
       throw run_error{"the broker answered a SUBSCRIBE with reason "
                       + std::to_string(reason) + " instead of QoS "
                       + std::to_string(options_.qos)};
+}
+
+void worker::subscribed(client& c, bytes_view reasons) {
+  check_suback(reasons);
   const auto filters = next_filters(c);
   if (filters.empty()) {
     ++complete_;
@@ -163,8 +182,7 @@ void worker::subscribed(client& c, bytes_view reasons) {
 void worker::subscribe_all() {
   std::size_t next = 0;
   std::uint32_t asked = 0;
-  auto moved_at = clock::now();
-  std::uint32_t before = 0;
+  standstill watch{options_.timeout};
   while ((next < clients_.size() || complete_ < asked) && !control_.stopped()) {
     for (; next < clients_.size() && asked - complete_ < subscribing_max;
          ++next) {
@@ -179,16 +197,9 @@ void worker::subscribe_all() {
     if (complete_ == asked)
       continue;
     loop_->turn(clock::now() + turn_max);
-    const auto now = clock::now();
-    if (complete_ != before)
-      moved_at = now;
-    else if (now - moved_at > options_.timeout)
-      throw run_error{"the broker stopped to answer after "
-                      + std::to_string(complete_) + " subscribers"};
-    before = complete_;
+    watch.check(complete_, "subscribers");
     show(complete_);
   }
-  setting_up_ = false;
 }
 
 void worker::rest(seconds_f length) {
@@ -223,11 +234,9 @@ sample worker::take_sample() const {
   out.at = clock::now();
   out.count.reads = loop_->reads();
   out.count.writes = loop_->writes();
-  if (number_ == 0) { // for the process as a whole
-    out.broker_cpu = control_.broker.cpu();
-    out.broker_split = control_.broker.split();
-    out.own_cpu = own_cpu();
-  }
+  out.broker_cpu = control_.broker.cpu();
+  out.broker_split = control_.broker.split();
+  out.own_cpu = own_cpu();
   return out;
 }
 
@@ -261,8 +270,9 @@ void worker::measure(instant begin, instant end) {
       measuring = true;
       next_sample = end;
     }
-    if (count_.delivered != before) {
-      before = count_.delivered;
+    if (const auto sum = count_.delivered + count_.acknowledged;
+        sum != before) {
+      before = sum;
       moved_at = now;
     } else if (now - moved_at > stall && options_.rate <= 0) {
       moved_at = now;
@@ -287,10 +297,13 @@ bool worker::settled() const {
 
 void worker::drain() {
   auto moved_at = clock::now();
-  auto before = count_.delivered + count_.published;
+  const auto moved = [this] {
+    return count_.delivered + count_.acknowledged + count_.published;
+  };
+  auto before = moved();
   while (!settled() && !control_.stopped()) {
     const auto now = clock::now();
-    if (const auto sum = count_.delivered + count_.published; sum != before) {
+    if (const auto sum = moved(); sum != before) {
       before = sum;
       moved_at = now;
     } else if (now - moved_at > options_.drain) {
@@ -312,7 +325,8 @@ void worker::take_down() {
   }
 }
 
-void worker::acknowledged(client& c, std::uint8_t reason) {
+void worker::acknowledged(client& c, std::uint16_t, std::uint8_t reason) {
+  ++count_.acknowledged;
   if (reason >= 0x80)
     ++count_.refused;
   loop_->queue(c);

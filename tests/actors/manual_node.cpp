@@ -100,8 +100,9 @@ void manual_node::advance(std::chrono::milliseconds time) {
 
 void manual_node::settle() {
   run_until_idle();
+  // What is sent at QoS 2 takes a few commits for each window of messages.
   if (parts_->node.options().actors.log_commit_delay != 0ms)
-    advance(20 * parts_->node.options().actors.log_commit_delay);
+    advance(100 * parts_->node.options().actors.log_commit_delay);
 }
 
 client& manual_node::attach(std::size_t on, int send_buffer) {

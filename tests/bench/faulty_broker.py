@@ -12,8 +12,9 @@ class FaultyBroker:
     """Forwards the n-th PUBLISH as `fault(n, packet)` says: a list of the
     packets to send in its place. Serves until it is closed."""
 
-    def __init__(self, fault, connack=b"\x20\x02\x00\x00"):
+    def __init__(self, fault, connack=b"\x20\x02\x00\x00", suback_qos=0):
         self.fault, self.connack = fault, connack
+        self.suback_qos = suback_qos
         self.count, self.lock = 0, threading.Lock()
         self.subscriber = None
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -56,7 +57,9 @@ class FaultyBroker:
             client.sendall(self.connack)
         elif first >> 4 == 8:  # SUBSCRIBE with one filter
             self.subscriber = client
-            client.sendall(b"\x90\x03" + body[:2] + b"\x00")
+            client.sendall(b"\x90\x03" + body[:2] + bytes([self.suback_qos]))
+        elif first >> 4 == 14:  # DISCONNECT
+            client.shutdown(socket.SHUT_RDWR)
         elif first >> 4 == 3:  # PUBLISH
             with self.lock:
                 packets = self.fault(self.count, encode(first, body))

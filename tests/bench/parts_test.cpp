@@ -3,6 +3,7 @@
 #include "bench/load/send_window.hpp"
 #include "bench/load/sequence.hpp"
 #include "bench/load/socket.hpp"
+#include "bench/load/writer_set.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -152,6 +153,76 @@ BOOST_AUTO_TEST_CASE(a_topic_made_on_the_spot_gives_the_same_packet) {
       BOOST_TEST(copy(direct) == copy(from_template),
                  boost::test_tools::per_element());
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_retained_publish_made_on_the_spot) {
+  const std::string topic = "r/0/7";
+  out_buffer out;
+  append_publish(out, protocol_version::mqtt_5_0, topic.size(),
+                 [&](char* to) { return topic.copy(to, topic.size()); },
+                 {.stream = 1, .sequence = 2, .stamp = 3}, {},
+                 {.qos = 1, .retain = true, .packet_id = 0x1234});
+  const std::vector<std::uint8_t> expected{
+    0x33, 26,                               // PUBLISH, QoS 1, RETAIN, length
+    0,    5,    'r', '/', '0', '/', '7',    // Topic Name
+    0x12, 0x34,                             // Packet Identifier
+    0,                                      // no properties
+    1,    0,    0,   0,                     // stream
+    2,    0,    0,   0,                     // sequence
+    3,    0,    0,   0,   0,   0,   0,   0, // stamp
+  };
+  BOOST_TEST(copy(out) == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_connect_says_whether_its_session_is_durable) {
+  const auto connect = [](protocol_version version, std::uint32_t expiry) {
+    out_buffer out;
+    append_connect(out, {.version = version,
+                         .client_id = "c",
+                         .keep_alive = 0x0102,
+                         .user = {},
+                         .password = {},
+                         .session_expiry = expiry});
+    return copy(out);
+  };
+  using bytes = std::vector<std::uint8_t>;
+  const bytes clean{0x10, 13,                     // CONNECT, Remaining Length
+                    0,    4,  'M', 'Q', 'T', 'T', // Protocol Name
+                    4,                            // Protocol Version
+                    0x02,                         // Clean Session
+                    1,    2,                      // Keep Alive
+                    0,    1,  'c'};               // Client Identifier
+  BOOST_TEST(connect(protocol_version::mqtt_3_1_1, 0) == clean,
+             boost::test_tools::per_element());
+  const bytes durable{0x10, 19,   0,  4, 'M', 'Q', 'T', 'T',
+                      5,                         // Protocol Version
+                      0,                         // no Clean Start
+                      1,    2,                   // Keep Alive
+                      5,    0x11, 0,  1, 2,   3, // Session Expiry Interval
+                      0,    1,    'c'};          // Client Identifier
+  BOOST_TEST(connect(protocol_version::mqtt_5_0, 0x010203) == durable,
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(writers_deal_out_the_topics) {
+  std::vector<client> clients(3);
+  writer_set writers;
+  for (auto& c : clients)
+    writers.add(c, 30);
+  std::vector<std::uint32_t> next(8);
+  for (auto& c : clients)
+    writers.fill(
+      c,
+      [&](const writer& from) {
+        return from.written < writers.share(from, 8) * 2;
+      },
+      [&](const writer& from, std::uint16_t, std::int64_t) {
+        const auto item = writers.next(from, 8);
+        BOOST_REQUIRE(item.topic < 8);
+        BOOST_TEST(item.sequence == next[item.topic]++);
+      });
+  BOOST_TEST(next == std::vector<std::uint32_t>(8, 2),
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_connack_of_mqtt_5_says_the_receive_maximum) {

@@ -37,12 +37,12 @@ def free_port():
 
 
 class Mosquitto:
-    def __init__(self, *settings):
+    def __init__(self, *settings, limit=0):
         self.folder = tempfile.TemporaryDirectory(prefix="troupe-test-")
         self.port = free_port()
         config = pathlib.Path(self.folder.name) / "mosquitto.conf"
         config.write_text("\n".join((f"listener {self.port} 127.0.0.1",
-                                     "max_queued_messages 0",
+                                     f"max_queued_messages {limit}",
                                      "log_dest none", *settings)) + "\n")
         self.process = subprocess.Popen([MOSQUITTO, "-c", str(config)])
         for _ in range(500):

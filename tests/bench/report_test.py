@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
-"""What scripts/bench.py makes of results.
+"""What scripts/bench.py and bench_report.py make of results.
 
 usage: report_test.py PATH/TO/scripts [unittest arguments]
 """
 
+import json
+import pathlib
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, sys.argv.pop(1))
 import bench  # noqa: E402
+import bench_report  # noqa: E402
 import bench_rows  # noqa: E402
 
 
@@ -32,7 +36,7 @@ def row(name):
 
 class SummaryTest(unittest.TestCase):
     def line(self, name, results, figure=0):
-        return bench.summary([row(name)], {name: results})[2 + figure]
+        return bench_report.summary([row(name)], {name: results})[2 + figure]
 
     def check(self, name, troupe, mosquitto, measured, verdict, figure=0):
         line = self.line(name, found(troupe=troupe, mosquitto=mosquitto),
@@ -70,11 +74,65 @@ class SummaryTest(unittest.TestCase):
             self.assertTrue(line.endswith("| - | not measured |"), line)
 
 
+class DurableTest(unittest.TestCase):
+    def line(self, name, result, figure=0):
+        rows = [each for each in bench.durable_rows() if each.name == name]
+        return bench_report.summary(rows, {name: found(troupe=[result])})[2 + figure]
+
+    def test_a_part_of_bare_rocksdb(self):
+        some = {**result(5), "bare": {"messages_per_s": 1500,
+                                      "messages_per_write": 7}}
+        line = self.line("durable-acks", some, 1)
+        self.assertTrue(line.endswith("| 0.50x | 0.70x | 0.67x | must |"), line)
+        line = self.line("durable-acks", some, 2)
+        self.assertTrue(line.endswith("| - | - | 7 | - |"), line)
+
+    def test_a_part_of_the_transient_figure(self):
+        line = self.line("durable-pairs", {**result(5), "beside": result(10)})
+        self.assertTrue(line.endswith("| 0.50x | aim |"), line)
+
+    def test_latency_over_that_of_one_write(self):
+        line = self.line("durable-latency", {**result(5, p99=280),
+                                             "bare": {"p50_us": 100}})
+        self.assertTrue(line.endswith("| 1.40x | must |"), line)
+
+    def test_what_cannot_be_is_doubtful(self):
+        line = self.line("durable-latency", {
+            **result(5, p99=28), "bare": {"p50_us": 100, "plausible": False}})
+        self.assertTrue(line.endswith("| 0.14x | doubtful |"), line)
+
+    def test_growth_is_of_the_readings_within(self):
+        seen = bench.MetricsHistory(0)
+        seen.samples = [(float(i), {"x": 10.0 * i if i < 5 else 1000.0})
+                        for i in range(7)]
+        self.assertEqual(seen.growth(1.5, 4.5), {"x": 10.0})
+        self.assertEqual(seen.growth(1.5, 2.5), {})
+
+
 class DocumentTest(unittest.TestCase):
+    def test_each_set_keeps_the_rows_of_the_other(self):
+        section = {"machine": {}, "times": "--duration 8", "rows": {}}
+        main = {**section, "rows": {"shared": found(troupe=[result(1)])}}
+        durable = {**section, "rows": {"durable-sessions": found(troupe=[{
+            **result(), "broker": {"bytes_per_session": 3, "cores": 1},
+            "set_up": {"sessions_per_s": 9}}])}}
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for stored, is_durable in ((durable, True), (main, False),
+                                       (durable, True)):
+                bench_report.write_document(folder, stored, is_durable)
+                whole = json.loads((folder / "benchmarks.json").read_text())
+                text = (folder / "benchmarks.md").read_text()
+                self.assertIn("| durable-sessions | troupe |", text)
+            self.assertIn("| shared | troupe |", text)
+            self.assertEqual(bench_report.kept_rows(folder, True), durable["rows"])
+            self.assertEqual(bench_report.kept_rows(folder, False), main["rows"])
+            self.assertEqual(whole["durable"], durable)
+
     def test_it_names_each_row_and_its_command(self):
         names = [each.name for each in bench.rows()]
         self.assertEqual(len(set(names)), len(names))
-        text = bench.render(
+        text = bench_report.render(
             {"machine": {"CPU": "x"}, "times": "--duration 8",
              "rows": {"fan-in": found(troupe=[result(5)],
                                       mosquitto=[result(3)])}})

@@ -16,7 +16,6 @@ struct hold_shape {
   qos maximum_qos = qos::at_least_once;
   std::uint32_t identifier = 0;
   bool no_local = false;
-  std::string share_name{};
 };
 
 command hold(const std::string& who, const std::string& filter,
@@ -24,7 +23,6 @@ command hold(const std::string& who, const std::string& filter,
   hold_command x;
   x.client_id = who;
   x.subscription.filter = filter;
-  x.subscription.share_name = shape.share_name;
   x.subscription.options.maximum_qos = shape.maximum_qos;
   x.subscription.options.no_local = shape.no_local;
   x.subscription.identifier = shape.identifier;
@@ -33,20 +31,14 @@ command hold(const std::string& who, const std::string& filter,
   return x;
 }
 
-command unhold(const std::string& who, const std::string& filter,
-               const std::string& share_name = {}) {
+command unhold(const std::string& who, const std::string& filter) {
   auto x = std::get<hold_command>(hold(who, filter));
-  x.subscription.share_name = share_name;
   x.holds = false;
   return x;
 }
 
 command advance(const std::string& who, std::uint64_t sequence) {
   return advance_command{who, sequence};
-}
-
-command presence(std::uint32_t slot, bool online) {
-  return group_presence_command{"g", "t", {slot, 1, 0}, online};
 }
 
 /// The page that a session reads, as text.
@@ -93,6 +85,18 @@ BOOST_AUTO_TEST_CASE(delayed_publishes_are_bounded) {
   BOOST_TEST(shard(x) == lines{"ack 5 1 151"}, each); // quota exceeded
   shard.wait(10s);
   BOOST_TEST(shard(x) == lines{"ack 5 1 0"}, each);
+}
+
+BOOST_AUTO_TEST_CASE(an_unlogged_publish_is_for_who_is_there_only) {
+  test_shard shard;
+  shard(hold("away", "t"));
+  publish_command x{
+    make_message("t", "x", {.retain = true}), {5, 1, 0}, 42, 0, false};
+  BOOST_TEST(shard(x) == (lines{"route t x 0", "ack 5 42 16"}), each);
+  shard.effects.somebody_listens = true;
+  BOOST_TEST(shard(x) == (lines{"route t x 0", "ack 5 42 0"}), each);
+  BOOST_TEST(shard.state.stored_count() == 0U);
+  BOOST_TEST(shard.state.retained_count() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(retained_messages_are_read_with_their_sequences) {
@@ -306,77 +310,30 @@ BOOST_AUTO_TEST_CASE(stored_messages_are_bounded_by_bytes) {
   BOOST_TEST(shard.state.stored_bytes() == 0U);
 }
 
-// ---- groups ----------------------------------------------------------------
-
-BOOST_AUTO_TEST_CASE(a_durable_group_keeps_what_comes_while_nobody_is_online) {
+BOOST_AUTO_TEST_CASE(filters_are_kept_from_their_first_holder_to_their_last) {
   test_shard shard;
-  shard(hold("a", "t", {.share_name = "g"}));
-  publish(shard, "t", "1");
-  publish(shard, "t", "2", {.qos = qos::exactly_once});
-  publish(shard, "t", "3", {.qos = qos::at_most_once}); // not stored
-  BOOST_TEST(shard.state.stored_count() == 2U);
-  BOOST_TEST(shard(presence(7, true)) == (lines{"group g t 1", "group g t 2"}),
-             each);
-  BOOST_TEST(shard.state.stored_count() == 0U);
-  BOOST_TEST(shard.publish(make_message("t", "4"))
-               == (lines{"group g t 4", "route t 4 4"}),
-             each);
-  shard(presence(8, true));
-  shard(presence(7, false));
-  BOOST_TEST(shard.publish(make_message("t", "5")).front() == "group g t 5");
-  shard(presence(8, false));
-  publish(shard, "t", "6");
-  BOOST_TEST(shard.state.stored_count() == 1U);
-}
-
-BOOST_AUTO_TEST_CASE(what_no_member_could_take_waits_for_the_next_one) {
-  test_shard shard;
-  shard(hold("a", "t", {.share_name = "g"}));
-  publish(shard, "t", "1");
-  shard(group_return_command{"g", "t", make_message("t", "back")});
-  BOOST_TEST(
-    shard(presence(7, true)) == (lines{"group g t 1", "group g t back"}), each);
-}
-
-BOOST_AUTO_TEST_CASE(what_all_members_refuse_is_offered_again_a_second_later) {
-  test_shard shard;
-  shard(hold("a", "t", {.share_name = "g"}));
-  shard(presence(7, true));
-  for (const auto* x : {"1", "2"})
-    BOOST_TEST(
-      shard(group_return_command{"g", "t", make_message("t", x)}).empty());
-  BOOST_TEST(shard.wait(1s) == (lines{"group g t 1", "group g t 2"}), each);
-  BOOST_TEST(shard.wait(5s).empty());
-  shard(group_return_command{"g", "t", make_message("t", "3")});
-  shard(unhold("a", "t", "g")); // the group ends meanwhile
-  BOOST_TEST(shard.wait(1s).empty());
-  BOOST_TEST(shard.state.stored_bytes() == 0U);
-}
-
-BOOST_AUTO_TEST_CASE(the_last_durable_member_gone_a_group_keeps_nothing) {
-  test_shard shard;
-  shard(hold("a", "t", {.share_name = "g"}));
-  shard(hold("b", "t", {.share_name = "g"}));
-  publish(shard, "t", "1");
-  publish(shard, "t", "2");
-  BOOST_TEST(shard(unhold("a", "t", "g")) == lines{"held 1 9 2"}, each);
-  BOOST_TEST(
-    shard(unhold("b", "t", "g")) == (lines{"dropped 6 2", "held 1 9 2"}), each);
-  BOOST_TEST(shard.state.stored_count() == 0U);
-  BOOST_TEST(shard(group_return_command{"g", "t", make_message("t", "late")})
-               == lines{"dropped 6 1"},
-             each);
-}
-
-BOOST_AUTO_TEST_CASE(a_group_and_a_session_may_hold_the_same_filter) {
-  test_shard shard;
-  shard(hold("a", "t", {.share_name = "g"}));
   shard(hold("a", "t"));
-  publish(shard, "t", "1");
-  BOOST_TEST(shard.state.stored_count() == 1U);
-  BOOST_TEST(fetch(shard, "a") == "fetched 1 to 1 complete 1:1");
-  shard(advance("a", 1));
-  BOOST_TEST(shard.state.stored_count() == 1U); // the group's
-  BOOST_TEST(shard(presence(7, true)) == lines{"group g t 1"}, each);
-  BOOST_TEST(shard.state.stored_count() == 0U);
+  shard(hold("b", "t"));
+  shard(hold("a", "u/+"));
+  BOOST_TEST(
+    shard.effects.kept_filters == (std::set<std::string>{" t", " u/+"}), each);
+  shard(unhold("a", "t"));
+  shard(unhold("a", "t"));
+  shard(unhold("a", "u/+"));
+  BOOST_TEST(shard.effects.kept_filters == std::set<std::string>{" t"}, each);
+  shard(unhold("b", "t"));
+  BOOST_TEST(shard.effects.kept_filters.empty());
+}
+
+BOOST_AUTO_TEST_CASE(just_some_messages_are_read_that_a_session_asks_for) {
+  test_shard shard;
+  shard(hold("a", "t"));
+  for (const auto* x : {"1", "2", "3", "4"})
+    publish(shard, "t", x);
+  publish(shard, "u", "not matched");
+  fetch_read some{"a", {1, 1, 0}, 0, 9, {2, 4, 5, 7}};
+  BOOST_TEST(shard(some) == lines{"fetched 1 to 5 complete only 2:2 4:4"},
+             each);
+  shard(advance("a", 2));
+  BOOST_TEST(shard(some) == lines{"fetched 1 to 5 complete only 4:4"}, each);
 }

@@ -1,6 +1,6 @@
 // Random commands: equal shards stay equal, and nothing held is ever lost.
 
-#include "tests/cluster/support.hpp"
+#include "tests/cluster/row_store.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -13,68 +13,220 @@ namespace {
 
 const char* const names[] = {"a", "b", "c", "d"};
 
-/// Any command at all; who sends it need not make sense.
-command random_command(std::minstd_rand& random, int step) {
-  const std::string who = names[random() % 4];
-  const client_ref from{static_cast<std::uint32_t>(random() % 6), 1, 0};
-  const auto random_message = [&] {
+/// Any command at all; who sends it need not make sense, but mostly does.
+class random_commands {
+public:
+  explicit random_commands(std::uint32_t seed) : random_(seed) {}
+
+  command operator()(const recorder& seen) {
+    ++step_;
+    const std::string who = names[random_() % 4];
+    const client_ref from{static_cast<std::uint32_t>(random_() % 6), 1, 0};
+    for (; known_ < seen.grants.size(); ++known_)
+      epochs_[claimed_] = seen.grants[known_].epoch;
+    const auto epoch = chance(5) ? random_() % 20 : epochs_[who];
+    const auto id = static_cast<std::uint16_t>(1 + random_() % 4);
+    const auto shard = static_cast<std::uint16_t>(random_() % 3);
+    const auto wanted = subscription();
+    switch (random_() % 24) {
+    case 0:
+    case 1:
+      return hold_command{who, wanted, !chance(3), from, 1};
+    case 2:
+    case 3: {
+      std::shared_ptr<will_record> will;
+      if (chance(2))
+        will = std::make_shared<will_record>(
+          will_record{message(who), std::chrono::seconds{random_() % 20}});
+      claimed_ = who;
+      return claim_command{
+        who, from, chance(3),
+        chance(9) ? never_expires : static_cast<std::uint32_t>(random_() % 30),
+        will};
+    }
+    case 4: {
+      std::shared_ptr<session_record> record;
+      if (!chance(3)) {
+        record = std::make_shared<session_record>();
+        record->cursors = {{shard, random_() % 300}};
+        record->next_packet_identifier = id;
+        record->kept = kept(who);
+      }
+      return release_command{who,
+                             from,
+                             epoch,
+                             record,
+                             static_cast<std::uint32_t>(random_() % 30),
+                             chance(2) ? release_command::will_fate::discard
+                                       : release_command::will_fate::publish};
+    }
+    case 5:
+    case 6:
+      return subscribe_command{who, epoch, wanted, !chance(3), from, 1};
+    case 7:
+      return checkpoint_command{
+        who, epoch, kept(who), {{shard, random_() % 300}}};
+    case 8:
+      return inbound_command{who, epoch, id, shard, chance(2), from};
+    case 9:
+      return inbound_end_command{{who, 1 + random_() % 9, id}, from};
+    case 10:
+      return inbound_forget_command{who, random_() % 9};
+    case 11: {
+      outbound_command x{who, epoch, {}, {}, {}, from, 1};
+      for (auto i = random_() % 3; i > 0; --i)
+        x.states.push_back({{shard, random_() % 300},
+                            id,
+                            static_cast<outbound_state::state>(random_() % 3)});
+      return x;
+    }
+    case 12:
+      return advance_command{who, recent()};
+    case 13:
+      return group_online_command{"g", wanted.filter};
+    case 14:
+      return group_done_command{"g", wanted.filter, recent()};
+    case 15:
+      return group_return_command{"g", wanted.filter, message(who),
+                                  chance(2) ? 0 : recent()};
+    case 16:
+      return remove_retained_command{random_topic(random_)};
+    case 17:
+      return time_command{};
+    case 18:
+      return fetch_read{who, from, random_() % 300, 1 + random_() % 20};
+    case 19:
+      return retained_read{
+        random_filter(random_), from, 1, {}, 1 + random_() % 20};
+    case 20:
+      if (chance(20))
+        return restart_command{};
+      [[fallthrough]];
+    case 21: {
+      forward_command x{shard, 0, std::make_shared<boxed_command>()};
+      auto& last = last_from_[shard];
+      x.sequence = chance(4) ? random_() % (last + 3) : ++last;
+      if (chance(2))
+        x.what->what = hold_command{who, wanted, true, from, 2};
+      else
+        x.what->what = advance_command{who, recent()};
+      return x;
+    }
+    case 22:
+      return forwarded_command{static_cast<std::uint16_t>(random_() % 16),
+                               random_() % 20};
+    default: {
+      publish_command x{message(who), from, 1, 0, !chance(8)};
+      sequence_ += x.logged ? 1 : 0;
+      if (x.logged && chance(10))
+        x.delay_seconds = static_cast<std::uint32_t>(random_() % 20);
+      if (x.logged && chance(3))
+        x.inbound = inbound_identity{who, 1 + random_() % 9, id};
+      return x;
+    }
+    }
+  }
+
+private:
+  bool chance(unsigned of) { return random_() % of == 0; }
+  message_ptr message(const std::string& publisher) {
     return make_message(
-      random_topic(random), random() % 9 == 0 ? "" : std::to_string(step),
-      {.qos = static_cast<qos>(random() % 3),
-       .retain = random() % 3 == 0,
-       .expiry = random() % 4 == 0 ? std::optional<std::uint32_t>{random() % 50}
-                                   : std::nullopt,
-       .publisher = who});
+      random_topic(random_), chance(9) ? "" : std::to_string(step_),
+      {.qos = static_cast<qos>(random_() % 3),
+       .retain = chance(3),
+       .expiry = chance(4) ? std::optional<std::uint32_t>{random_() % 50}
+                           : std::nullopt,
+       .at = start_time + std::chrono::seconds{step_},
+       .publisher = publisher});
+  }
+  subscription_record subscription() {
+    subscription_record x;
+    if (filters_.size() < 12 || chance(20))
+      filters_.push_back(random_filter(random_));
+    x.filter = filters_[filters_.size() - 1 - random_() % 12 % filters_.size()];
+    x.options.maximum_qos = static_cast<qos>(chance(6) ? 0 : 1 + random_() % 2);
+    x.options.no_local = chance(5);
+    x.identifier = static_cast<std::uint32_t>(random_() % 3);
+    if (chance(3))
+      x.share_name = chance(2) ? "g" : "h";
+    else
+      x.exclusive = chance(4);
+    return x;
+  }
+  std::vector<kept_message> kept(const std::string& who) {
+    std::vector<kept_message> made(random_() % 3);
+    for (auto& x : made) {
+      x.what.message = message(who);
+      x.what.qos = static_cast<qos>(1 + random_() % 2);
+      x.packet_identifier = static_cast<std::uint16_t>(random_() % 4);
+      x.released = chance(3);
+    }
+    return made;
+  }
+
+  /// About where the shard is.
+  std::uint64_t recent() {
+    return sequence_ - std::min<std::uint64_t>(sequence_, random_() % 60) + 5;
+  }
+
+  std::minstd_rand random_;
+  int step_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::vector<std::string> filters_;
+  std::map<std::string, std::uint64_t> epochs_;
+  std::size_t known_ = 0;
+  std::string claimed_;
+  std::map<std::uint16_t, std::uint64_t> last_from_;
+};
+
+const shard_options small{
+  .shard = 3, .retained_max = 20, .delayed_max = 10, .stored_bytes_max = 5'000};
+
+/// Without what depends on leases, which are lost with the process.
+lines durable(lines all) {
+  std::erase_if(all, [](const std::string& x) {
+    return x.starts_with("group ") || x.starts_with("dropped ");
+  });
+  return all;
+}
+
+/// What clients were told of their sessions since the last call.
+lines take_grants(recorder& from) {
+  lines made;
+  for (const auto& x : std::exchange(from.grants, {}))
+    made.push_back(text(x.epoch, ' ', x.incarnation, ' ',
+                        x.record ? describe(*x.record) : "fresh"));
+  return made;
+}
+
+void require_same(const lines& got, const lines& wanted,
+                  const std::string& where) {
+  if (got != wanted) // slow, and says what is different
+    BOOST_TEST(got == wanted, boost::test_tools::per_element());
+  BOOST_REQUIRE_MESSAGE(got == wanted, where);
+}
+
+void require_same_counts(const test_shard& got, const test_shard& wanted,
+                         const std::string& where) {
+  const auto counts = [](const shard_state_machine& of) {
+    return lines{text("sessions ", of.session_count()),
+                 text("offline ", of.offline_count()),
+                 text("retained ", of.retained_count()),
+                 text("delayed ", of.delayed_count()),
+                 text("stored ", of.stored_count()),
+                 text("bytes ", of.stored_bytes()),
+                 text("time ", describe(of.last_time()))};
   };
-  hold_command hold{who, {}, random() % 3 != 0, from, 1};
-  hold.subscription.filter = random_filter(random);
-  hold.subscription.options.maximum_qos = static_cast<qos>(1 + random() % 2);
-  hold.subscription.identifier = random() % 3;
-  if (random() % 3 == 0)
-    hold.subscription.share_name = random() % 2 == 0 ? "g" : "h";
-  switch (random() % 13) {
-  case 0:
-    return hold;
-  case 1: {
-    std::shared_ptr<will_record> will;
-    if (random() % 2 == 0)
-      will = std::make_shared<will_record>(
-        will_record{random_message(), std::chrono::seconds{random() % 20}});
-    return claim_command{who, from, random() % 3 == 0,
-                         static_cast<std::uint32_t>(random() % 30), will};
-  }
-  case 2: {
-    std::shared_ptr<session_record> record;
-    if (random() % 2 == 0)
-      record = std::make_shared<session_record>();
-    return release_command{
-      who, random() % 20, record, static_cast<std::uint32_t>(random() % 30),
-      random() % 2 == 0 ? release_command::will_fate::discard
-                        : release_command::will_fate::publish};
-  }
-  case 3:
-    return advance_command{who, random() % 400};
-  case 4:
-    return group_presence_command{hold.subscription.share_name,
-                                  hold.subscription.filter, from,
-                                  random() % 2 == 0};
-  case 5:
-    return group_return_command{"g", hold.subscription.filter,
-                                random_message()};
-  case 6:
-    return remove_retained_command{random_topic(random)};
-  case 7:
-    return time_command{};
-  case 8:
-    return fetch_read{who, from, random() % 300, 1 + random() % 20};
-  case 9:
-    return retained_read{random_filter(random), from, 1, {}, 1 + random() % 20};
-  default:
-    return publish_command{
-      random_message(), from, 1,
-      random() % 10 == 0 ? static_cast<std::uint32_t>(random() % 20) : 0U,
-      true};
-  }
+  require_same(counts(got.state), counts(wanted.state), where);
+  BOOST_REQUIRE(got.effects.retained_count == wanted.effects.retained_count);
+}
+
+lines forwards(const test_shard& of) {
+  lines made;
+  of.state.for_each_forward([&](std::uint16_t to, const forward_command& x) {
+    made.push_back(text(to, ' ', x.sequence, ' ', describe(x.what->what)));
+  });
+  return made;
 }
 
 } // namespace
@@ -83,15 +235,13 @@ BOOST_AUTO_TEST_CASE(two_shards_fed_the_same_commands_have_the_same_effects) {
   const auto seed = test_seed();
   BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
   std::minstd_rand random{seed};
-  const shard_options options{.shard = 3,
-                              .retained_max = 20,
-                              .delayed_max = 10,
-                              .stored_bytes_max = 5'000};
   for (int round = 0; round < 10; ++round) {
-    test_shard one{options};
-    test_shard other{options};
+    test_shard one{small};
+    test_shard other{small};
+    one.effects.live_groups = other.effects.live_groups = {"g #", "g +", "h #"};
+    random_commands next{static_cast<std::uint32_t>(random())};
     for (int step = 0; step < 2'000; ++step) {
-      const auto x = random_command(random, step);
+      const auto x = next(one.effects);
       one.now = other.now += std::chrono::seconds{random() % 3};
       const auto first = one(x);
       const auto second = other(x);
@@ -108,6 +258,108 @@ BOOST_AUTO_TEST_CASE(two_shards_fed_the_same_commands_have_the_same_effects) {
     BOOST_TEST(one.effects.retained_count
                == static_cast<int>(one.state.retained_count()));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_shard_that_starts_again_goes_on_as_if_it_never_ended) {
+  const auto seed = test_seed();
+  BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
+  std::minstd_rand random{seed};
+  for (int round = 0; round < 12; ++round) {
+    // With live members of groups, leases differ, and nothing else may.
+    const bool live = round % 2 == 0;
+    durable_shard one{small};
+    test_shard untracked{small}; // rows change nothing
+    std::unique_ptr<durable_shard> again;
+    const auto begin = [&](recorder& of) {
+      of.on_forward = nullptr;
+      of.on_forwarded = nullptr;
+      of.grants.clear();
+      if (live)
+        of.live_groups = {"g #", "g +", "h #"};
+    };
+    begin(one.effects);
+    begin(untracked.effects);
+    random_commands next{static_cast<std::uint32_t>(random())};
+    recorder seen; // all grants, for `next`
+    for (int step = 0; step < 3'000; ++step) {
+      const auto where = text("round ", round, " step ", step, " seed ", seed);
+      const auto x = next(seen);
+      one.now = untracked.now += std::chrono::seconds{random() % 3};
+      const auto wanted = one(x);
+      seen.grants.insert(seen.grants.end(), one.effects.grants.begin(),
+                         one.effects.grants.end());
+      const auto grants = take_grants(one.effects);
+      require_same(untracked(x), wanted, where);
+      require_same(take_grants(untracked.effects), grants, where);
+      if (again) {
+        again->now = one.now;
+        const auto got = (*again)(x);
+        if (live)
+          require_same(durable(got), durable(wanted), where);
+        else
+          require_same(got, wanted, where);
+        require_same(take_grants(again->effects), grants, where);
+        require_same_counts(*again, one, where);
+        // Members that gave something back are asked again by the leader.
+        BOOST_REQUIRE(
+          (live || again->state.next_due() == one.state.next_due()));
+      }
+      if (random() % 50 != 0)
+        continue;
+      // Both write down what changed since: their rows are the same.
+      if (random() % 2 == 0) {
+        one.snapshot();
+        if (again) {
+          again->snapshot();
+          require_same(again->rows.dump(), one.rows.dump(), where);
+        }
+      }
+      // From the rows, and the log behind them.
+      again = one.started_again();
+      begin(again->effects);
+      require_same_counts(*again, one, where + " started");
+      require_same(forwards(*again), forwards(one), where);
+      BOOST_REQUIRE((again->effects.kept_filters == one.effects.kept_filters));
+      BOOST_REQUIRE((again->effects.exclusive == one.effects.exclusive));
+      auto copy = one.started_again();
+      copy->snapshot();
+      one.snapshot();
+      again->snapshot();
+      require_same(copy->rows.dump(), one.rows.dump(), where);
+      if (random() % 4 == 0)
+        again.reset(); // it goes on alone for a while
+    }
+    BOOST_TEST(seen.grants.size() > 50U);
+    BOOST_TEST(one.effects.retained_count
+               == static_cast<int>(one.state.retained_count()));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(changes_are_handed_out_once) {
+  durable_shard shard{small};
+  BOOST_TEST(shard.state.change_count() == 0U);
+  shard.publish(make_message("t", "x", {.retain = true}));
+  BOOST_TEST(shard.state.change_count() == 1U);
+  shard.snapshot();
+  BOOST_TEST(shard.state.change_count() == 0U);
+  BOOST_TEST(shard.rows.retained_messages.size() == 1U);
+  BOOST_TEST(shard.rows.at.index == 1U);
+  BOOST_TEST(shard.state.applied_index() == 1U);
+  BOOST_TEST(shard.started_again()->state.applied_index() == 1U);
+  // What came and went in between is not written.
+  hold_command hold{"a", {}, true, {}, 0};
+  hold.subscription.filter = "t";
+  shard(hold);
+  shard.publish(make_message("t", "y"));
+  hold.holds = false;
+  shard(hold);
+  shard.snapshot();
+  BOOST_TEST(shard.rows.messages.empty());
+  BOOST_TEST(shard.rows.holders.empty());
+  BOOST_TEST(shard.rows.filters.empty());
+  test_shard untracked{small};
+  untracked.publish(make_message("t", "x", {.retain = true}));
+  BOOST_TEST(untracked.state.change_count() == 0U);
 }
 
 BOOST_AUTO_TEST_CASE(a_session_can_fetch_just_what_its_filters_matched) {

@@ -7,8 +7,10 @@
 #include "protocol/topic.hpp"
 #include "tests/support/seed.hpp"
 
-#include <cstdlib>
+#include <functional>
+#include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 namespace troupe::test {
@@ -76,7 +78,39 @@ inline std::string random_filter(std::minstd_rand& random) {
   return filter;
 }
 
-/// Writes each effect down as a line of text.
+template <class... Ts>
+std::string text(const Ts&... parts) {
+  std::ostringstream made;
+  (made << ... << parts);
+  return made.str();
+}
+
+inline std::string describe(const cluster::hold_command& x) {
+  return text(x.holds ? "hold " : "unhold ", x.client_id, ' ',
+              x.subscription.filter);
+}
+
+/// What shards forward to each other, in words.
+inline std::string describe(const cluster::command& of) {
+  using namespace cluster;
+  if (const auto* x = std::get_if<publish_command>(&of))
+    return text("publish ", x->message->topic(), ' ', payload_of(*x->message));
+  if (const auto* x = std::get_if<hold_command>(&of))
+    return describe(*x);
+  if (const auto* x = std::get_if<advance_command>(&of))
+    return text("advance ", x->client_id, ' ', x->sequence);
+  if (const auto* x = std::get_if<inbound_end_command>(&of))
+    return text("inbound_end ", x->what.client_id, ' ', x->what.incarnation,
+                ' ', x->what.packet_identifier);
+  if (const auto* x = std::get_if<inbound_forget_command>(&of))
+    return text("inbound_forget ", x->client_id, ' ', x->incarnation);
+  if (const auto* x = std::get_if<group_done_command>(&of))
+    return text("done ", x->share_name, ' ', x->filter, ' ', x->sequence);
+  return text("command ", of.index());
+}
+
+/// Writes each effect down as a line of text; those without a receiver only if
+/// they matter to somebody else.
 class recorder final : public cluster::shard_effects {
 public:
   std::vector<std::string> lines;
@@ -84,7 +118,13 @@ public:
   std::vector<cluster::fetched_page> pages;
   std::vector<cluster::retained_page> retained_pages;
   int retained_count = 0;
-  bool somebody_listens = false; ///< what `route` answers
+  bool somebody_listens = false;      ///< what `route` answers
+  std::set<std::string> live_groups;  ///< "share filter": have a live member
+  std::set<std::string> kept_filters; ///< "share filter"
+  std::set<std::string> exclusive;    ///< "client filter"
+  /// If set, forwards go there and are not written down.
+  std::function<void(std::uint16_t, cluster::forward_command&&)> on_forward;
+  std::function<void(std::uint16_t, std::uint64_t)> on_forwarded;
 
   /// What was written down since the last call.
   std::vector<std::string> take() { return std::exchange(lines, {}); }
@@ -94,46 +134,87 @@ public:
     if (to)
       write("ack ", to.slot, ' ', token, ' ', static_cast<unsigned>(reason));
   }
+  void retained_changed(int by) override { retained_count += by; }
   bool route(const message_ptr& x, protocol::shard_position at) override {
     write("route ", x->topic(), ' ', payload_of(*x), ' ', at.sequence);
     return somebody_listens;
   }
+  bool has_live_member(const std::string& share_name,
+                       const std::string& filter) override {
+    return live_groups.contains(share_name + ' ' + filter);
+  }
   void route_to_group(const std::string& share_name, const std::string& filter,
-                      const message_ptr& x) override {
-    write("group ", share_name, ' ', filter, ' ', payload_of(*x));
+                      const message_ptr& x,
+                      protocol::shard_position at) override {
+    write("group ", share_name, ' ', filter, ' ', payload_of(*x), ' ',
+          at.sequence);
   }
-  void publish(const message_ptr& x) override {
-    write("publish ", x->topic(), ' ', payload_of(*x));
+  void forward(std::uint16_t to, cluster::forward_command&& x) override {
+    if (on_forward)
+      on_forward(to, std::move(x));
+    else
+      write("forward ", to, ' ', x.sequence, ' ', describe(x.what->what));
   }
-  void granted(cluster::client_ref who,
+  void forwarded(std::uint16_t from, std::uint64_t sequence) override {
+    if (on_forwarded)
+      on_forwarded(from, sequence);
+    else
+      write("forwarded ", from, ' ', sequence);
+  }
+  void filter_kept(const std::string& share_name, const std::string& filter,
+                   bool kept) override {
+    const auto name = share_name + ' ' + filter;
+    if (!(kept ? kept_filters.insert(name).second
+               : kept_filters.erase(name) != 0))
+      write("wrong filter_kept ", name, ' ', kept);
+  }
+  void exclusive_kept(const std::string& client_id, const std::string& filter,
+                      bool kept) override {
+    if (kept)
+      exclusive.insert(client_id + ' ' + filter);
+    else
+      exclusive.erase(client_id + ' ' + filter);
+  }
+  void granted(cluster::client_ref who, const std::string&,
                const cluster::claim_granted& x) override {
     grants.push_back(x);
     write("granted ", who.slot, x.session_present ? " present" : " fresh",
           " epoch ", x.epoch);
   }
-  void superseded(cluster::client_ref who) override {
-    write("superseded ", who.slot);
-  }
-  void evict(cluster::client_ref owner, const std::string& client_id,
-             std::uint64_t epoch, bool discard) override {
-    write("evict ", owner.slot, ' ', client_id, " epoch ", epoch,
-          discard ? " discard" : "");
+  void released(const std::string& client_id) override {
+    write("released ", client_id);
   }
   void session_ended(const std::string& client_id,
                      const cluster::session_record& x) override {
     write("ended ", client_id, ' ', x.subscriptions.size());
   }
+  void subscribed(cluster::client_ref who, std::uint32_t token) override {
+    if (who)
+      write("subscribed ", who.slot, ' ', token);
+  }
   void held(cluster::client_ref who, std::uint32_t token,
             std::uint64_t start) override {
-    write("held ", who.slot, ' ', token, ' ', start);
+    if (who)
+      write("held ", who.slot, ' ', token, ' ', start);
+  }
+  void inbound_begun(cluster::client_ref who, std::uint16_t id) override {
+    if (who)
+      write("begun ", who.slot, ' ', id);
+  }
+  void inbound_ended(cluster::client_ref who, std::uint16_t id) override {
+    if (who)
+      write("inbound ended ", who.slot, ' ', id);
+  }
+  void outbound_noted(cluster::client_ref who, std::uint32_t token) override {
+    if (who)
+      write("noted ", who.slot, ' ', token);
   }
   void fetched(cluster::client_ref who, cluster::fetched_page&& x) override {
-    std::ostringstream text;
-    text << "fetched " << who.slot << " to " << x.up_to
-         << (x.complete ? " complete" : " more");
+    auto line = text("fetched ", who.slot, " to ", x.up_to,
+                     x.complete ? " complete" : " more", x.only ? " only" : "");
     for (const auto& m : x.messages)
-      text << ' ' << m.position.sequence << ':' << payload_of(*m.message);
-    lines.push_back(text.str());
+      line += text(' ', m.position.sequence, ':', payload_of(*m.message));
+    lines.push_back(line);
     pages.push_back(std::move(x));
   }
   void retained(cluster::client_ref who, cluster::retained_page&& x) override {
@@ -141,7 +222,6 @@ public:
           x.next.empty() ? " complete" : " more");
     retained_pages.push_back(std::move(x));
   }
-  void retained_changed(int by) override { retained_count += by; }
   void dropped(protocol::drop_reason why, std::size_t count) override {
     write("dropped ", static_cast<unsigned>(why), ' ', count);
   }
@@ -149,20 +229,31 @@ public:
 private:
   template <class... Ts>
   void write(const Ts&... parts) {
-    std::ostringstream text;
-    (text << ... << parts);
-    lines.push_back(text.str());
+    lines.push_back(text(parts...));
   }
 };
+
+/// A copy that shares nothing that applying it changes.
+inline cluster::command copy_of(const cluster::command& x) {
+  auto made = x;
+  if (auto* release = std::get_if<cluster::release_command>(&made))
+    if (release->record)
+      release->record =
+        std::make_shared<cluster::session_record>(*release->record);
+  return made;
+}
 
 /// A state machine with a clock of its own.
 struct test_shard {
   explicit test_shard(const cluster::shard_options& options = {.shard = 3})
     : state(options, effects) {}
+  test_shard(const test_shard&) = delete;
+  test_shard& operator=(const test_shard&) = delete;
 
   /// Applies one command now. @returns the lines it led to.
-  std::vector<std::string> operator()(cluster::command x) {
-    state.apply(x, now);
+  std::vector<std::string> operator()(const cluster::command& x) {
+    auto own = copy_of(x);
+    state.apply(own, now);
     return effects.take();
   }
   /// Time passes, and timers with it.

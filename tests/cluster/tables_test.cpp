@@ -106,9 +106,88 @@ BOOST_AUTO_TEST_CASE(mqtt5_3_3_2_5_an_expired_retained_message_is_not_read) {
   BOOST_TEST(read_all(table, "a/+", 1, start_time + 10s)
                == (lines{"a/2", "a/3"}),
              boost::test_tools::per_element());
-  BOOST_TEST(table.purge(start_time + 10s) == 1U);
-  BOOST_TEST(table.purge(start_time + 30s) == 1U);
+  lines gone;
+  const auto note = [&](const std::string& key) {
+    BOOST_TEST(table.find(key) != nullptr); // it goes afterwards
+    gone.push_back(key);
+  };
+  table.purge(start_time + 9s, note);
+  BOOST_TEST(gone.empty());
+  table.purge(start_time + 10s, note);
+  BOOST_TEST(gone == lines{retained_key("a/1")},
+             boost::test_tools::per_element());
+  table.purge(start_time + 30s, note);
+  BOOST_TEST(gone.back() == retained_key("a/3"));
+  BOOST_TEST(gone.size() == 2U);
   BOOST_TEST(table.size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(the_next_expiry_is_of_a_message_that_is_there) {
+  retained_table table;
+  BOOST_TEST(!table.next_expiry());
+  table.put(make_message("a", "x", {.expiry = 10}), 1);
+  table.put(make_message("b", "x", {.expiry = 20}), 2);
+  table.put(make_message("c", "x"), 3);
+  BOOST_TEST((table.next_expiry() == start_time + 10s));
+  table.put(make_message("a", "x", {.expiry = 30}), 4); // later than before
+  BOOST_TEST((table.next_expiry() == start_time + 20s));
+  table.remove("b");
+  BOOST_TEST((table.next_expiry() == start_time + 30s));
+  table.put(make_message("a", "", {.expiry = 1}), 5);
+  BOOST_TEST(!table.next_expiry());
+  table.put(make_message("a", "x", {.expiry = 5}), 6);
+  table.put(make_message("a", "x"), 7); // without expiry
+  BOOST_TEST(!table.next_expiry());
+  table.purge(start_time + 100s, [](const auto&) { BOOST_TEST(false); });
+  BOOST_TEST(table.size() == 2U);
+}
+
+BOOST_AUTO_TEST_CASE(the_expiry_index_removes_what_a_look_at_all_rows_would) {
+  const auto seed = test_seed();
+  BOOST_TEST_MESSAGE("TROUPE_TEST_SEED=" << seed);
+  std::minstd_rand random{seed};
+  retained_table table;
+  std::map<std::string, message_ptr> model; // by key
+  auto now = start_time;
+  for (int step = 0; step < 5'000; ++step) {
+    const auto topic = random_topic(random);
+    const auto key = retained_key(topic);
+    switch (random() % 4) {
+    case 0:
+      BOOST_TEST(table.remove(topic) == (model.erase(key) != 0));
+      break;
+    case 1: {
+      now += std::chrono::seconds{random() % 10};
+      std::set<std::string> gone;
+      table.purge(
+        now, [&](const std::string& x) { BOOST_TEST(gone.insert(x).second); });
+      std::set<std::string> wanted;
+      for (const auto& [name, x] : model)
+        if (x->expired(now))
+          wanted.insert(name);
+      BOOST_TEST(gone == wanted, boost::test_tools::per_element());
+      for (const auto& name : wanted)
+        model.erase(name);
+      break;
+    }
+    default: {
+      const auto x =
+        make_message(topic, "x",
+                     {.expiry = random() % 3 == 0
+                                  ? std::nullopt
+                                  : std::optional<std::uint32_t>{random() % 40},
+                      .at = now});
+      table.put(x, 1);
+      model[key] = x;
+    }
+    }
+    std::optional<time_point> next;
+    for (const auto& [name, x] : model)
+      if (x->has_expiry() && (!next || x->expires_at() < *next))
+        next = x->expires_at();
+    BOOST_TEST((table.next_expiry() == next), "seed " << seed);
+    BOOST_TEST(table.size() == model.size());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_page_may_begin_behind_a_topic_that_is_gone_meanwhile) {

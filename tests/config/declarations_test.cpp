@@ -19,16 +19,25 @@ std::string key_of(const setting& s) {
 
 /// A value in TOML notation that the setting takes and that is not its default.
 std::string other_value(const setting& s) {
-  static const std::vector<std::string> candidates = {
-    "true",       "false",
-    "2",          "1",
-    "40",         "2.5",
-    "\"7s\"",     "\"3h\"",
-    "\"48KB\"",   "\"48MB\"",
-    "\"9/s\"",    "\"x\"",
-    "\"/tmp/x\"", "\"127.0.0.1:1999\"",
-    "\"random\"", "\"message\"",
-    "\"debug\"",  "\"json\""};
+  static const std::vector<std::string> candidates = {"true",
+                                                      "false",
+                                                      "2",
+                                                      "1",
+                                                      "40",
+                                                      "2.5",
+                                                      "\"7s\"",
+                                                      "\"3h\"",
+                                                      "\"48KB\"",
+                                                      "\"48MB\"",
+                                                      "\"9/s\"",
+                                                      "\"x\"",
+                                                      "\"/tmp/x\"",
+                                                      "\"127.0.0.1:1999\"",
+                                                      "\"random\"",
+                                                      "\"message\"",
+                                                      "\"debug\"",
+                                                      "\"json\"",
+                                                      "\"quorum-memory\""};
   for (const auto& candidate : candidates) {
     const auto result = load(file(key_of(s) + " = " + candidate + "\n"));
     if (result.index() == 0

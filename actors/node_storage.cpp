@@ -1,0 +1,165 @@
+#include "actors/node_storage.hpp"
+
+#include "actors/home.hpp"
+#include "actors/topic_shard.hpp"
+#include "cluster/row_codec.hpp"
+#include "storage/data_format.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+namespace troupe::actors {
+
+namespace {
+
+storage::log_store_options log_options(const storage_options& from) {
+  storage::log_store_options to;
+  to.directory = from.directory / "log.db";
+  to.sync = from.sync;
+  if (from.on_failure)
+    to.on_fatal = from.on_failure;
+  return to;
+}
+
+storage::state_store_options state_options(const storage_options& from) {
+  storage::state_store_options to;
+  to.directory = from.directory / "state.db";
+  to.families.assign(cluster::row_family_names.begin(),
+                     cluster::row_family_names.end());
+  to.cache_bytes = from.cache_bytes;
+  if (from.on_failure)
+    to.on_fatal = from.on_failure;
+  return to;
+}
+
+/// Time goes on from where the shards stand, whatever the clock says now.
+cluster::time_base time_of(const storage::state_store& state) {
+  std::int64_t greatest = 0;
+  state.scan(static_cast<std::uint8_t>(cluster::row_family::applied), {},
+             [&](std::string_view, std::string_view value) {
+               greatest = std::max(greatest, cluster::stored_time(value));
+               return true;
+             });
+  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count();
+  return cluster::time_base::going_on(std::chrono::steady_clock::now(), wall,
+                                      greatest);
+}
+
+} // namespace
+
+node_storage::node_storage(const storage_options& options, std::size_t shards)
+  : options_((storage::require_format(options.directory,
+                                      static_cast<std::uint32_t>(shards)),
+              options)),
+    log_(log_options(options)),
+    state_(state_options(options)),
+    times_(time_of(state_)) {}
+
+void node_storage::start(shared_state& shared) {
+  shared_ = &shared;
+  log_.start([this](std::span<const storage::appended> group) { told(group); });
+  state_.start([this](std::uint16_t shard, std::uint64_t applied) {
+    trim(shard, applied);
+  });
+  storage::space_options space;
+  space.directory = options_.directory;
+  space.low_bytes = options_.low_space;
+  space.full_bytes = options_.full_space;
+  space.reserve_bytes = options_.reserve;
+  space_.emplace(space, [this](storage::space_level level, std::uint64_t free) {
+    space_changed(level, free);
+  });
+}
+
+void node_storage::space_changed(storage::space_level level,
+                                 std::uint64_t free) {
+  using storage::space_level;
+  shared_->disk_full.store(level == space_level::full);
+  const auto left = std::to_string(free >> 20U) + " MB are free in "
+                    + options_.directory.string();
+  const auto say = [&](log_level how, std::string_view text) {
+    shared_->log({how, "storage.space", text, {}, {}});
+  };
+  if (level == space_level::full)
+    say(log_level::error,
+        "the disk is full: " + left
+          + ". QoS 1 and 2 that would need it, and new durable sessions and "
+            "subscriptions, are refused with 0x97 until there is room "
+            "(storage.full_space)");
+  else if (level == space_level::low)
+    say(log_level::warning,
+        "the disk is getting full: " + left + " (storage.low_space)");
+  else
+    say(log_level::info, "there is room on the disk again: " + left);
+}
+
+void node_storage::trim(std::uint16_t shard, std::uint64_t applied) {
+  {
+    const std::lock_guard guard(trim_mutex_);
+    if (hold_trims_) {
+      held_trims_[shard] = applied;
+      return;
+    }
+  }
+  log_.trim(shard, applied);
+}
+
+void node_storage::backup(const std::filesystem::path& directory) {
+  // A log that begins where the state ends, or before: so nothing is trimmed
+  // meanwhile, and the state is copied first.
+  {
+    const std::lock_guard guard(trim_mutex_);
+    if (std::exchange(hold_trims_, true))
+      throw storage::storage_error("another backup is under way");
+  }
+  const auto go_on = [&] {
+    std::map<std::uint16_t, std::uint64_t> held;
+    {
+      const std::lock_guard guard(trim_mutex_);
+      hold_trims_ = false;
+      held.swap(held_trims_);
+    }
+    for (const auto& [shard, applied] : held)
+      log_.trim(shard, applied);
+  };
+  try {
+    if (!std::filesystem::create_directory(directory))
+      throw storage::storage_error(directory.string()
+                                   + " exists already: name a new directory");
+    state_.checkpoint(directory / "state.db");
+    log_.checkpoint(directory / "log.db");
+    storage::data_format::read(options_.directory).write(directory);
+  } catch (...) {
+    go_on();
+    throw;
+  }
+  go_on();
+}
+
+void node_storage::stop() {
+  space_.reset();
+  log_.stop();
+  state_.stop();
+}
+
+void node_storage::told(std::span<const storage::appended> group) {
+  // One call for each reactor, with the last index of each of its shards.
+  std::map<std::uint16_t, std::uint64_t> last;
+  for (const auto& x : group)
+    last[x.shard] = x.index;
+  std::vector<std::vector<storage::appended>> by_home(shared_->homes.size());
+  for (const auto& [shard, index] : last)
+    by_home[shard % by_home.size()].push_back({shard, index});
+  for (std::size_t i = 0; i < by_home.size(); ++i)
+    if (!by_home[i].empty())
+      shared_->homes[i]->post([this, those = std::move(by_home[i])] {
+        for (const auto& x : those)
+          if (auto* to = shared_->shard_actors[x.shard])
+            to->appended(x.index);
+      });
+}
+
+} // namespace troupe::actors

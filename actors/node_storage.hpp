@@ -1,0 +1,67 @@
+#pragma once
+// The databases of a node, and the way back from the disk to its shards.
+
+#include "actors/options.hpp"
+#include "cluster/local_log.hpp"
+#include "cluster/time_base.hpp"
+#include "storage/log_store.hpp"
+#include "storage/space_guard.hpp"
+#include "storage/state_store.hpp"
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <optional>
+
+namespace troupe::actors {
+
+struct shared_state;
+class topic_shard;
+
+/// Opened before the reactors run, closed after them. What it reads is read on
+/// the caller's thread; what shards write goes to its own threads, and what
+/// comes of that to the shards' reactors.
+class node_storage {
+public:
+  /// @throws storage::storage_error, cluster::record_error
+  node_storage(const storage_options& options, std::size_t shards);
+
+  storage::log_store& log() noexcept { return log_; }
+  storage::state_store& state() noexcept { return state_; }
+  const cluster::time_base& times() const noexcept { return times_; }
+  const storage_options& options() const noexcept { return options_; }
+
+  /// @param shared  whose shards are told what is on the disk.
+  void start(shared_state& shared);
+  /// How much room the disk has; `enough` before `start`.
+  storage::space_level space() const noexcept {
+    return space_ ? space_->level() : storage::space_level::enough;
+  }
+  std::uint64_t free_bytes() const noexcept {
+    return space_ ? space_->free_bytes() : 0;
+  }
+  /// Copies of both databases as of now, in a directory that does not exist
+  /// yet, on the same file system. Any thread but reactors.
+  /// @throws storage::storage_error
+  void backup(const std::filesystem::path& directory);
+
+  /// Writes and syncs what was handed over. After the reactors have ended.
+  void stop();
+
+private:
+  void told(std::span<const storage::appended> group);
+  void space_changed(storage::space_level level, std::uint64_t free);
+  void trim(std::uint16_t shard, std::uint64_t applied);
+
+  storage_options options_;
+  shared_state* shared_ = nullptr;
+  storage::log_store log_;
+  storage::state_store state_;
+  cluster::time_base times_;
+  std::mutex trim_mutex_;
+  bool hold_trims_ = false; ///< guarded by trim_mutex_: for a backup
+  std::map<std::uint16_t, std::uint64_t> held_trims_; ///< likewise
+  std::optional<storage::space_guard> space_;         ///< while it runs
+};
+
+} // namespace troupe::actors

@@ -1,0 +1,346 @@
+// What a shard keeps for the Client Identifiers that hash to it.
+
+#include "cluster/shard_state_machine.hpp"
+#include "protocol/topic.hpp"
+
+#include <algorithm>
+
+namespace troupe::cluster {
+
+bool shard_state_machine::keeps_session(std::string_view client_id) const {
+  return !sessions_.empty()
+         && sessions_.find(std::string{client_id}) != sessions_.end();
+}
+
+// ---- owners ----------------------------------------------------------------
+
+void shard_state_machine::on(claim_command& x, time_point now) {
+  claim_granted answer;
+  auto at = sessions_.find(x.client_id);
+  if (at != sessions_.end() && x.clean_start) {
+    end_session(x.client_id, now); // the old session ends here
+    at = sessions_.end();
+  }
+  mark(changed_.sessions, x.client_id);
+  if (at != sessions_.end()) {
+    offline_count_ -= at->second.owned ? 0 : 1;
+    answer.record = std::make_shared<session_record>(*at->second.record);
+    answer.session_present = true;
+  } else if (x.expiry_interval != 0 || x.will != nullptr) {
+    at = sessions_.try_emplace(x.client_id).first;
+    at->second.record = std::make_shared<session_record>();
+    at->second.incarnation = at_.last_epoch + 1;
+  }
+  if (at != sessions_.end()) {
+    auto& row = at->second;
+    row.will = x.will; // a will that still waited is replaced [MQTT-3.1.3-9]
+    arm(x.client_id, row, &session_row::will_due, never);
+    arm(x.client_id, row, &session_row::expires, never);
+    row.owned = true;
+    row.epoch = answer.epoch = ++at_.last_epoch;
+    answer.incarnation = row.incarnation;
+    row.expiry_interval = x.expiry_interval;
+  }
+  effects_.granted(x.who, x.client_id, answer);
+}
+
+void shard_state_machine::on(release_command& x, time_point now) {
+  const auto at = sessions_.find(x.client_id);
+  if (at != sessions_.end() && at->second.epoch == x.epoch
+      && at->second.owned) {
+    auto& row = at->second;
+    mark(changed_.sessions, x.client_id);
+    row.expiry_interval = x.expiry_interval;
+    if (x.will == release_command::will_fate::discard)
+      row.will.reset();
+    if (x.record == nullptr) {
+      end_session(x.client_id, now);
+    } else {
+      // What was in flight is in the record now, below its cursors.
+      std::erase_if(row.record->outbound, [&](const outbound_state& y) {
+        return std::any_of(x.record->kept.begin(), x.record->kept.end(),
+                           [&](const kept_message& z) {
+                             return z.packet_identifier == y.packet_identifier;
+                           });
+      });
+      row.record->kept = std::move(x.record->kept);
+      row.record->next_packet_identifier = x.record->next_packet_identifier;
+      move_cursors(x.client_id, *row.record, x.record->cursors);
+      leave(x.client_id, row, now);
+    }
+  }
+  effects_.released(x.client_id);
+}
+
+void shard_state_machine::leave(const std::string& client_id, session_row& row,
+                                time_point now) {
+  row.owned = false;
+  ++offline_count_;
+  if (row.will != nullptr && row.will->delay.count() == 0) {
+    publish_will(client_id, row, now);
+  } else if (row.will != nullptr) {
+    arm(client_id, row, &session_row::will_due, now + row.will->delay);
+  }
+  if (row.expiry_interval != never_expires)
+    arm(client_id, row, &session_row::expires,
+        now + std::chrono::seconds{row.expiry_interval});
+}
+
+void shard_state_machine::arm(const std::string& client_id, session_row& row,
+                              time_point session_row::*of, time_point due) {
+  const bool expires = of == &session_row::expires;
+  if (row.*of != never)
+    deadlines_.erase({row.*of, client_id, expires});
+  row.*of = due;
+  if (due != never)
+    deadlines_.emplace(due, client_id, expires);
+}
+
+void shard_state_machine::publish_will(const std::string& client_id,
+                                       session_row& row, time_point now) {
+  arm(client_id, row, &session_row::will_due, never);
+  mark(changed_.sessions, client_id);
+  const auto will = std::exchange(row.will, nullptr);
+  if (will == nullptr)
+    return;
+  publish_command publish;
+  publish.message = will->message;
+  if (will->message->has_expiry()) { // it begins when the will is published
+    protocol::message_options made;
+    made.topic = will->message->topic();
+    made.payload = will->message->payload();
+    made.properties = {will->message->properties()};
+    made.qos = will->message->qos();
+    made.retain = will->message->retain();
+    made.message_expiry_interval = will->message->expiry_interval();
+    made.received_at = now;
+    made.publisher = will->message->publisher();
+    publish.message = protocol::message::make(made);
+  }
+  const auto to = shard_of(will->message->topic(), options_.shards);
+  forward(to, std::move(publish));
+}
+
+void shard_state_machine::end_session(const std::string& client_id,
+                                      time_point now) {
+  const auto at = sessions_.find(client_id);
+  auto& row = at->second;
+  mark(changed_.sessions, client_id);
+  publish_will(client_id, row, now);
+  arm(client_id, row, &session_row::expires, never);
+  if (row.record->published_qos2)
+    for (std::size_t i = 0; i < options_.shards; ++i)
+      forward(static_cast<std::uint16_t>(i),
+              inbound_forget_command{client_id, row.incarnation});
+  for (const auto& x : row.record->subscriptions) {
+    if (x.held())
+      forward_holds(client_id, x, false, {}, 0);
+    if (x.exclusive)
+      effects_.exclusive_kept(client_id, x.filter, false);
+  }
+  if (!row.owned) {
+    --offline_count_;
+    effects_.session_ended(client_id, *row.record);
+  }
+  sessions_.erase(at);
+}
+
+void shard_state_machine::on(restart_command&, time_point now) {
+  std::vector<std::string> owned;
+  for (const auto& [name, row] : sessions_)
+    if (row.owned)
+      owned.push_back(name);
+  std::sort(owned.begin(), owned.end()); // the same order on every replica
+  for (const auto& name : owned) {
+    auto& row = sessions_.at(name);
+    mark(changed_.sessions, name);
+    leave(name, row, now);
+    if (row.expiry_interval == 0)
+      end_session(name, now);
+  }
+}
+
+// ---- what an owner changes -------------------------------------------------
+
+void shard_state_machine::on(subscribe_command& x, time_point) {
+  auto* row = owned_row(x.client_id, x.epoch);
+  if (row == nullptr)
+    return; // nobody waits for it any more
+  auto& all = row->record->subscriptions;
+  const auto& wanted = x.subscription;
+  const auto old = std::find_if(all.begin(), all.end(), [&](const auto& y) {
+    return y.share_name == wanted.share_name && y.filter == wanted.filter;
+  });
+  const bool was_held = old != all.end() && old->held();
+  if (x.subscribes) {
+    const bool was_exclusive = old != all.end() && old->exclusive;
+    if (wanted.exclusive != was_exclusive)
+      effects_.exclusive_kept(x.client_id, wanted.filter, wanted.exclusive);
+    if (old == all.end())
+      all.push_back(wanted);
+    else
+      *old = wanted; // [MQTT-3.8.4-3]
+    if (wanted.held() || was_held)
+      forward_holds(x.client_id, wanted, wanted.held(), x.who, x.token);
+  } else if (old != all.end()) {
+    if (old->exclusive)
+      effects_.exclusive_kept(x.client_id, old->filter, false);
+    all.erase(old);
+    if (was_held)
+      forward_holds(x.client_id, wanted, false, x.who, x.token);
+  }
+  effects_.subscribed(x.who, x.token);
+}
+
+void shard_state_machine::forward_holds(const std::string& client_id,
+                                        const subscription_record& what,
+                                        bool holds, client_ref who,
+                                        std::uint32_t token) {
+  for_each_shard_of(what.filter, options_.shards, [&](std::uint16_t shard) {
+    forward(shard, hold_command{client_id, what, holds, who, token});
+  });
+}
+
+session_row* shard_state_machine::owned_row(const std::string& client_id,
+                                            std::uint64_t epoch) {
+  const auto at = sessions_.find(client_id);
+  if (at == sessions_.end() || at->second.epoch != epoch || !at->second.owned)
+    return nullptr;
+  mark(changed_.sessions, client_id);
+  return &at->second;
+}
+
+void shard_state_machine::on(checkpoint_command& x, time_point) {
+  if (auto* row = owned_row(x.client_id, x.epoch)) {
+    row->record->kept = std::move(x.kept);
+    move_cursors(x.client_id, *row->record, x.cursors);
+  }
+}
+
+void shard_state_machine::move_cursors(const std::string& client_id,
+                                       session_record& of,
+                                       const std::vector<cursor>& to) {
+  for (const auto& x : to) {
+    auto& known = sequence_of(of.cursors, x.shard);
+    if (x.sequence <= known)
+      continue;
+    known = x.sequence;
+    std::erase_if(of.outbound, [&](const outbound_state& y) {
+      return y.position.shard == x.shard && y.position.sequence <= x.sequence;
+    });
+    forward(x.shard, advance_command{client_id, x.sequence});
+  }
+}
+
+// ---- QoS 2 -----------------------------------------------------------------
+
+void shard_state_machine::on(inbound_command& x, time_point) {
+  auto* row = owned_row(x.client_id, x.epoch);
+  if (row == nullptr)
+    return;
+  auto& open = row->record->awaiting_release;
+  const auto at = std::find_if(open.begin(), open.end(), [&](const auto& y) {
+    return y.packet_identifier == x.packet_identifier;
+  });
+  if (x.begins) {
+    row->record->published_qos2 = true;
+    if (at == open.end())
+      open.push_back({x.packet_identifier, x.shard});
+    effects_.inbound_begun(x.who, x.packet_identifier);
+    return;
+  }
+  if (at == open.end()) {
+    effects_.inbound_ended(x.who, x.packet_identifier);
+    return;
+  }
+  const auto shard = at->shard;
+  open.erase(at);
+  forward(shard,
+          inbound_end_command{
+            {x.client_id, row->incarnation, x.packet_identifier}, x.who});
+}
+
+void shard_state_machine::on(inbound_end_command& x, time_point) {
+  forget_inbound(x.what);
+  effects_.inbound_ended(x.who, x.what.packet_identifier);
+}
+
+void shard_state_machine::forget_inbound(const inbound_identity& x) {
+  const std::pair key{x.client_id, x.packet_identifier};
+  if (const auto at = inbound_.find(key);
+      at != inbound_.end() && at->second == x.incarnation) {
+    mark(changed_.inbound, key);
+    inbound_.erase(at);
+  }
+}
+
+void shard_state_machine::on(inbound_forget_command& x, time_point) {
+  auto at = inbound_.lower_bound({x.client_id, 0});
+  while (at != inbound_.end() && at->first.first == x.client_id)
+    if (at->second <= x.incarnation) {
+      mark(changed_.inbound, at->first);
+      at = inbound_.erase(at);
+    } else {
+      ++at;
+    }
+}
+
+bool shard_state_machine::seen_before(const inbound_identity& x) {
+  const std::pair key{x.client_id, x.packet_identifier};
+  auto& incarnation = inbound_[key];
+  if (incarnation == x.incarnation)
+    return true;
+  if (incarnation > x.incarnation)
+    return false; // late, of a life that has ended
+  incarnation = x.incarnation;
+  mark(changed_.inbound, key);
+  return false;
+}
+
+void shard_state_machine::on(outbound_command& x, time_point) {
+  if (auto* row = owned_row(x.client_id, x.epoch)) {
+    auto& record = *row->record;
+    for (const auto& fresh : x.states) {
+      using state = outbound_state::state;
+      // Of an earlier connection: the record itself keeps the message.
+      const auto kept = std::find_if(
+        record.kept.begin(), record.kept.end(), [&](const kept_message& y) {
+          return y.packet_identifier == fresh.packet_identifier
+                 && y.what.qos == protocol::qos::exactly_once;
+        });
+      if (kept != record.kept.end()) {
+        if (fresh.now == state::finished)
+          record.kept.erase(kept);
+        else
+          kept->released = fresh.now == state::released;
+        continue;
+      }
+      if (!fresh.position)
+        continue; // with `kept`
+      const auto at = std::find_if(
+        record.outbound.begin(), record.outbound.end(), [&](const auto& y) {
+          return y.position.shard == fresh.position.shard
+                 && y.position.sequence == fresh.position.sequence;
+        });
+      if (at == record.outbound.end())
+        record.outbound.push_back(fresh);
+      else
+        *at = fresh;
+    }
+    for (auto& fresh : x.kept) {
+      const auto same = [&](const auto& y) {
+        return y.packet_identifier == fresh.packet_identifier;
+      };
+      std::erase_if(record.outbound, same);
+      if (std::none_of(record.kept.begin(), record.kept.end(), same))
+        record.kept.push_back(std::move(fresh));
+    }
+    for (auto& place : x.taken)
+      forward(place.position.shard,
+              group_done_command{place.share_name, place.filter,
+                                 place.position.sequence});
+  }
+  effects_.outbound_noted(x.who, x.token);
+}
+
+} // namespace troupe::cluster

@@ -1,0 +1,73 @@
+# Rows of the state database: the applied state of a shard.
+#
+# Stored for years and read by newer programs: fields are only added, at the
+# end, with a default that means what rows without them meant. Nothing is
+# removed, renumbered or given another type or meaning.
+#
+# Times are milliseconds since 1970 of the shard's time; 2^63 - 1 is never.
+
+@0xe81f07a2b6d3c945;
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("troupe::cluster::wire");
+
+using Common = import "common.capnp";
+using Log = import "log.capnp";
+
+struct AppliedRow {
+  # Family `applied`, one for each shard: where it stands.
+  index @0 :UInt64;           # of the log entry applied last
+  now @1 :Int64;              # milliseconds, of that entry; not never
+  sequence @2 :UInt64;        # of the last message
+  lastEpoch @3 :UInt64;
+  nextDelayed @4 :UInt64;     # number of the next delayed message
+  nextFilter @5 :UInt32;      # number of the next filter
+  format @6 :UInt16;          # of all rows of the shard: 1
+  forwarded @7 :List(Common.Cursor);   # last sequence sent, by shard
+  appliedFrom @8 :List(Common.Cursor); # last sequence applied, by shard
+}
+
+struct SessionRow {
+  # Family `session`, by Client Identifier.
+  record @0 :Common.SessionRecord; # not null
+  will @1 :Common.Will;            # null: none
+  incarnation @2 :UInt64;
+  epoch @3 :UInt64;                # of the owner, or of the last one
+  expires @4 :Int64 = 0x7fffffffffffffff; # milliseconds, if nobody owns it
+  willDue @5 :Int64 = 0x7fffffffffffffff; # milliseconds, if nobody owns it
+  expiryInterval @6 :UInt32;       # seconds; 2^32 - 1: never
+  owned @7 :Bool;
+}
+
+struct FilterRow {
+  # Family `filter`, by its number.
+  filter @0 :Text;    # 1 to 65,535 bytes
+  shareName @1 :Text; # empty: not shared
+}
+
+struct HolderRow {
+  # Family `holder`, by filter number and Client Identifier.
+  cursor @0 :UInt64;     # sequence; done up to here
+  identifier @1 :UInt32; # Subscription Identifier, 0: none
+  options @2 :UInt8;     # Subscription Options, MQTT 5.0 3.8.3.1
+}
+
+struct MessageRow {
+  # Families `message`, by sequence, and `delayed`, by due time and number.
+  message @0 :Common.Message;
+  filters @1 :List(UInt32); # numbers of those that list it; none in `delayed`
+}
+
+struct RetainedRow {
+  # Family `retained`, by topic.
+  message @0 :Common.Message;
+  sequence @1 :UInt64; # of the message in the shard
+}
+
+struct InboundRow {
+  # Family `inbound`, by Client Identifier and Packet Identifier.
+  incarnation @0 :UInt64; # of the session
+}
+
+# The values of family `outbox` are Log.Forward.
+using OutboxRow = Log.Forward;

@@ -1,0 +1,87 @@
+"""The loads of `./dev bench durable`: what is kept on disk. Troupe alone runs
+them; what they are compared with is measured beside each."""
+
+from bench_rows import TROUPE, Figure, Result, Row, bytes_per, per_cpu
+
+NO_QUEUE_LIMIT = ("mqtt.max_mqueue_len=infinity",
+                  "mqtt.max_mqueue_bytes=infinity")
+
+
+def absolute(title: str, read, must=None, aim=None, **more) -> Figure:
+    return Figure(title, read, must, aim, ratio=False, **more)
+
+
+def multiple(title: str, read, must: float, aim: float, **more) -> Figure:
+    return Figure(title, read, must, aim, ratio=False, multiple=True, **more)
+
+
+def per_second(result: Result) -> float:
+    return result["deliveries_per_s"]
+
+
+def of_bare(result: Result) -> float:
+    """Of what RocksDB alone writes in batches as large as the broker's."""
+    return per_second(result) / result["bare"]["messages_per_s"]
+
+
+def of_one_write(result: Result) -> float:
+    return result["latency_us"]["p50"] / result["bare"]["p50_us"]
+
+
+def of_transient(result: Result) -> float:
+    return per_cpu(result) / per_cpu(result["beside"])
+
+
+def durable_rows() -> list[Row]:
+    def row(name, title, command, figures, **more) -> Row:
+        return Row(name, title, command, figures, brokers=(TROUPE,), **more)
+    pairs = "pairs --pairs 50 --payload 64 --qos 1 --outstanding 100 " \
+            "--inflight 20"
+    return [
+        row("durable-acks", "100 publishers, 20 in flight, subscribers away",
+            "durable --publishers 100 --inflight 20 --payload 64",
+            (absolute("PUBACKs per second", per_second, 60_000, 100_000),
+             multiple("of bare RocksDB in the same batches", of_bare, 0.5, 0.7),
+             absolute("messages per synced write",
+                      lambda r: r["bare"]["messages_per_write"])),
+            settings=NO_QUEUE_LIMIT, bare=True),
+        row("durable-latency", "1 publisher, 1 in flight, subscriber away",
+            "durable --publishers 1 --inflight 1 --payload 64",
+            (multiple("p50 of PUBACK over p50 of a synced RocksDB write",
+                      of_one_write, 1.5, 1.2, higher_is_better=False),
+             absolute("p50 of PUBACK", lambda r: r["latency_us"]["p50"],
+                      unit="us")),
+            settings=NO_QUEUE_LIMIT, bare=True),
+        row("durable-pairs", "50 pairs, 64 B, QoS 1, durable sessions online",
+            f"{pairs} --durable",
+            (multiple("deliveries per broker-CPU-second, of the transient ones",
+                      of_transient, 0.2, 0.45),), beside=pairs),
+        row("durable-subscribe", "20,000 durable clients subscribe to x/{id}/#",
+            "subscribe --clients 20000 --threads 2 --own-file-tables "
+            "--source 127.0.0.2-127.0.0.5",
+            (absolute("SUBACKs per second", per_second, 5_000, 20_000),),
+            timed=False, quick="subscribe --clients 2000",
+            settings=("node.own_file_tables=true", "node.reactors=2")),
+        row("durable-resume",
+            "10,000 sessions with 100 messages each return at once",
+            "resume --sessions 10000 --messages 100",
+            (absolute("messages per second", per_second, 200_000, 400_000),),
+            timed=False, quick="resume --sessions 1000 --messages 100"),
+        row("durable-retained", "1,000,000 retained messages of 64 B, one reader",
+            "retained --messages 1000000 --payload 64",
+            (absolute("written per second",
+                      lambda r: r["set_up"]["acknowledged_per_s"],
+                      100_000, 200_000),
+             absolute("read per second", per_second, 500_000, 900_000),
+             absolute("resident bytes per message", bytes_per("message"),
+                      unit="B")),
+            timed=False, quick="retained --messages 100000 --payload 64"),
+        row("durable-sessions",
+            "100,000 sessions away, an exact filter each",
+            "sessions --sessions 100000",
+            (absolute("resident bytes per session", bytes_per("session"), 4, 2,
+                      higher_is_better=False, unit="B"),
+             absolute("sessions made per second",
+                      lambda r: r["set_up"]["sessions_per_s"])),
+            timed=False, quick="sessions --sessions 10000", once=True),
+    ]
