@@ -127,6 +127,9 @@ std::shared_ptr<cluster::session_record> session::make_record() {
     x.position = {};
     record->kept.emplace_back(std::move(x), identifier, released);
   };
+  if (extras_ && extras_->recovering) // not put back yet
+    for (auto& x : extras_->recovering->kept)
+      keep(x.what, x.packet_identifier, x.now == in_flight::state::released);
   rules_.for_each_in_flight([&](in_flight& x) {
     if (ahead(x.what))
       count(numbers.handed_over);

@@ -12,6 +12,19 @@ bool shard_state_machine::keeps_session(std::string_view client_id) const {
          && sessions_.find(std::string{client_id}) != sessions_.end();
 }
 
+namespace {
+
+/// The message with `packet_identifier` is kept by the record itself now. One
+/// that is finished had the same identifier before, and stays known.
+void forget_open(session_record& of, std::uint16_t packet_identifier) {
+  std::erase_if(of.outbound, [&](const outbound_state& y) {
+    return y.packet_identifier == packet_identifier
+           && y.now != outbound_state::state::finished;
+  });
+}
+
+} // namespace
+
 // ---- owners ----------------------------------------------------------------
 
 void shard_state_machine::on(claim_command& x, time_point now) {
@@ -57,12 +70,8 @@ void shard_state_machine::on(release_command& x, time_point now) {
       end_session(x.client_id, now);
     } else {
       // What was in flight is in the record now, below its cursors.
-      std::erase_if(row.record->outbound, [&](const outbound_state& y) {
-        return std::any_of(x.record->kept.begin(), x.record->kept.end(),
-                           [&](const kept_message& z) {
-                             return z.packet_identifier == y.packet_identifier;
-                           });
-      });
+      for (const auto& y : x.record->kept)
+        forget_open(*row.record, y.packet_identifier);
       row.record->kept = std::move(x.record->kept);
       row.record->next_packet_identifier = x.record->next_packet_identifier;
       move_cursors(x.client_id, *row.record, x.record->cursors);
@@ -328,12 +337,13 @@ void shard_state_machine::on(outbound_command& x, time_point) {
         *at = fresh;
     }
     for (auto& fresh : x.kept) {
-      const auto same = [&](const auto& y) {
+      forget_open(record, fresh.packet_identifier);
+      // A checkpoint may have brought it already; or it is what an earlier
+      // message with this identifier left.
+      std::erase_if(record.kept, [&](const kept_message& y) {
         return y.packet_identifier == fresh.packet_identifier;
-      };
-      std::erase_if(record.outbound, same);
-      if (std::none_of(record.kept.begin(), record.kept.end(), same))
-        record.kept.push_back(std::move(fresh));
+      });
+      record.kept.push_back(std::move(fresh));
     }
     for (auto& place : x.taken)
       forward(place.position.shard,

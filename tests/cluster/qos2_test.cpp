@@ -313,3 +313,24 @@ BOOST_AUTO_TEST_CASE(what_no_shard_keeps_for_a_session_is_its_own_when_sent) {
              == "next 1 subscriptions kept 7:7:2:1 9:9:2:0 awaiting outbound"
                 " cursors");
 }
+
+BOOST_AUTO_TEST_CASE(
+  a_finished_message_stays_known_when_its_identifier_is_used) {
+  // After a crash identifiers are given anew, sooner than cursors move.
+  test_shard shard{{.shard = 0, .shards = 2}};
+  shard(claim("c"));
+  shard(note(1, {{{1, 4}, 3, state::finished}}));
+  outbound_command sent = note(1, {{{}, 3}});
+  auto& made = sent.kept.emplace_back();
+  made.packet_identifier = 3;
+  made.what.qos = qos::exactly_once;
+  made.what.message = make_message("t", "x");
+  shard(sent);
+  auto left = std::get<release_command>(keep("c", 1));
+  left.record->kept = sent.kept;
+  shard(left);
+  shard(claim("c"));
+  BOOST_TEST(describe(*shard.effects.grants.back().record)
+             == "next 1 subscriptions kept 3:x:2:0 awaiting outbound 3:1:4:2"
+                " cursors");
+}
