@@ -17,6 +17,9 @@ storage::log_store_options log_options(const storage_options& from) {
   storage::log_store_options to;
   to.directory = from.directory / "log.db";
   to.sync = from.sync;
+  // Twice what all shards log before they let the log be trimmed: most of it
+  // is gone then before a file is made of it.
+  to.memtable_bytes = std::size_t{64} << 20;
   if (from.on_failure)
     to.on_fatal = from.on_failure;
   return to;
@@ -96,6 +99,8 @@ void node_storage::space_changed(storage::space_level level,
     say(log_level::info, "there is room on the disk again: " + left);
 }
 
+/// All that is in the state but the last entry, which tells to a later start,
+/// together with what follows it, that log and state belong together.
 void node_storage::trim(std::uint16_t shard, std::uint64_t applied) {
   {
     const std::lock_guard guard(trim_mutex_);
@@ -104,7 +109,8 @@ void node_storage::trim(std::uint16_t shard, std::uint64_t applied) {
       return;
     }
   }
-  log_.trim(shard, applied);
+  if (applied > 0)
+    log_.trim(shard, applied - 1);
 }
 
 void node_storage::backup(const std::filesystem::path& directory) {
@@ -123,10 +129,17 @@ void node_storage::backup(const std::filesystem::path& directory) {
       held.swap(held_trims_);
     }
     for (const auto& [shard, applied] : held)
-      log_.trim(shard, applied);
+      trim(shard, applied);
   };
+  bool made = false;
   try {
-    if (!std::filesystem::create_directory(directory))
+    std::error_code error;
+    made = std::filesystem::create_directory(directory, error);
+    if (error)
+      throw storage::storage_error(directory.string()
+                                   + " cannot be made: " + error.message()
+                                   + "; name another directory");
+    if (!made)
       throw storage::storage_error(directory.string()
                                    + " exists already: name a new directory");
     state_.checkpoint(directory / "state.db");
@@ -134,6 +147,8 @@ void node_storage::backup(const std::filesystem::path& directory) {
     storage::data_format::read(options_.directory).write(directory);
   } catch (...) {
     go_on();
+    if (std::error_code ignored; made) // a part of one is no backup
+      std::filesystem::remove_all(directory, ignored);
     throw;
   }
   go_on();

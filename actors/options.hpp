@@ -101,7 +101,7 @@ struct storage_options {
   /// A shard writes what changed to the state database after this time, or
   /// when so much was logged since.
   std::chrono::milliseconds flush_interval{5'000};
-  std::size_t flush_bytes = std::size_t{16} << 20;
+  std::size_t flush_bytes = std::size_t{2} << 20;
   /// Free bytes below which there is an alarm, and below which nothing is
   /// taken any more that would need the disk.
   std::uint64_t low_space = std::uint64_t{1} << 30;

@@ -196,6 +196,7 @@ private:
     std::uint32_t next_token = 1;
     bool keeps = false; ///< its shard has messages kept by its record
     std::uint32_t unacknowledged_qos1 = 0; ///< inbound, in shards
+    std::uint32_t settled = 0;             ///< since the last checkpoint
     bool checkpoint_due = false;
   };
   extras& more() {

@@ -196,7 +196,13 @@ void session::lose(outbound&& x, drop_reason why) {
 void session::settle(outbound& x, bool refused) {
   count(refused ? at().numbers().drop_refused : at().numbers().messages_acked);
   done_for_group(x);
-  if (durable_)
+  if (!durable_)
+    return;
+  // Shards keep, and write, what is not reported as done.
+  constexpr std::uint32_t many = 256;
+  if (++more().settled >= many)
+    checkpoint();
+  else
     checkpoint_soon();
 }
 
@@ -301,6 +307,7 @@ void session::checkpoint() {
   if (!extras_ || extras_->recovering)
     return;
   extras_->checkpoint_due = false;
+  extras_->settled = 0;
   cluster::checkpoint_command command;
   for (auto& x : extras_->progress) {
     auto up_to = taken_over(x);

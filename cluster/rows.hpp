@@ -3,6 +3,8 @@
 
 #include "cluster/command.hpp"
 
+#include <boost/container/small_vector.hpp>
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -76,7 +78,8 @@ struct holder_row {
 
 struct message_row {
   message_ptr message;
-  std::vector<std::uint32_t> filters; ///< that still list it
+  /// That still list it; mostly one.
+  boost::container::small_vector<std::uint32_t, 2> filters;
 };
 
 struct retained_row {

@@ -43,19 +43,26 @@ void shard_state_machine::take_changes(std::uint64_t index, row_writer& to) {
   }
   for (const auto sequence : changed.messages)
     to.message(sequence, row_or_null(messages_, sequence));
+  for (auto at = messages_.upper_bound(written_.sequence);
+       at != messages_.end(); ++at)
+    to.message(at->first, &at->second);
   for (const auto& key : changed.retained)
     to.retained(key, retained_.find(key));
   for (const auto& key : changed.delayed)
     to.delayed(key.first, key.second, row_or_null(delayed_, key));
   for (const auto& key : changed.outbox)
     to.outbox(key.first, key.second, row_or_null(outbox_, key));
+  for (const auto& [key, x] : outbox_)
+    if (key.second > sequence_of(written_.forwarded, key.first))
+      to.outbox(key.first, key.second, &x);
   for (const auto& key : changed.inbound)
     to.inbound(key.first, key.second, row_or_null(inbound_, key));
+  written_ = at_;
 }
 
 // ---- putting it back -------------------------------------------------------
 
-void shard_state_machine::load(const applied_row& x) { at_ = x; }
+void shard_state_machine::load(const applied_row& x) { written_ = at_ = x; }
 
 void shard_state_machine::load_session(const std::string& client_id,
                                        session_row&& x) {
@@ -90,14 +97,16 @@ void shard_state_machine::load_holder(std::uint32_t filter,
 void shard_state_machine::load_message(std::uint64_t sequence,
                                        message_row&& x) {
   // Sessions' filters are not taken out of a row one by one.
-  std::erase_if(x.filters, [&](std::uint32_t id) {
+  const auto gone = [&](std::uint32_t id) {
     const auto at = rows_.find(id);
     if (at == rows_.end())
       return true;
     const auto& row = at->second;
     return !row.shared()
            && (row.cursors.empty() || sequence <= row.cursors.begin()->first);
-  });
+  };
+  x.filters.erase(std::remove_if(x.filters.begin(), x.filters.end(), gone),
+                  x.filters.end());
   if (x.filters.empty()) {
     mark(changed_.messages, sequence);
     return;

@@ -83,7 +83,6 @@ void shard_state_machine::forward(std::uint16_t to, command&& what) {
   x.what = std::make_shared<boxed_command>();
   x.what->what = std::move(what);
   outbox_.emplace(std::pair{to, x.sequence}, x);
-  mark(changed_.outbox, to, x.sequence);
   effects_.forward(to, std::move(x));
 }
 
@@ -103,7 +102,8 @@ void shard_state_machine::on(forwarded_command& x, time_point) {
   auto at = outbox_.lower_bound({x.to, 0});
   while (at != outbox_.end() && at->first.first == x.to
          && at->first.second <= x.sequence) {
-    mark(changed_.outbox, at->first);
+    if (at->first.second <= sequence_of(written_.forwarded, x.to))
+      mark(changed_.outbox, at->first);
     at = outbox_.erase(at);
   }
 }
@@ -201,7 +201,6 @@ void shard_state_machine::store(std::uint32_t id, filter_row& row,
     stored_bytes_ += message->memory();
   }
   at->second.filters.push_back(id);
-  mark(changed_.messages, sequence);
   row.sequences.push_back(sequence);
 }
 
@@ -210,15 +209,16 @@ void shard_state_machine::drop_reference(std::uint32_t filter,
   const auto at = messages_.find(sequence);
   if (at == messages_.end())
     return;
-  std::erase(at->second.filters, filter);
+  auto& listed = at->second.filters;
+  listed.erase(std::remove(listed.begin(), listed.end(), filter), listed.end());
   if (!at->second.filters.empty()) {
     // Cursors tell which sessions had it; a group has no cursor.
     if (const auto row = rows_.find(filter);
         row != rows_.end() && row->second.shared())
-      mark(changed_.messages, sequence);
+      mark_message(sequence);
     return;
   }
-  mark(changed_.messages, sequence);
+  mark_message(sequence);
   stored_bytes_ -= at->second.message->memory();
   messages_.erase(at);
 }
@@ -252,7 +252,7 @@ void shard_state_machine::make_room() {
         owed += x.cursor < oldest->first ? 1 : 0;
     }
     effects_.dropped(drop_reason::queue_full, owed);
-    mark(changed_.messages, oldest->first);
+    mark_message(oldest->first);
     stored_bytes_ -= oldest->second.message->memory();
     messages_.erase(oldest);
   }

@@ -6,8 +6,10 @@
 #include "cluster/retained_table.hpp"
 #include "cluster/rows.hpp"
 
-#include <deque>
+#include <boost/container/devector.hpp>
+
 #include <map>
+#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -115,7 +117,8 @@ private:
     filter_name name;
     std::unordered_map<std::string, holder_row> holders; ///< by Client Id
     std::map<std::uint64_t, std::size_t> cursors; ///< how many stand where
-    std::deque<std::uint64_t> sequences; ///< stored messages that match
+    /// Stored messages that match; takes no memory while there are none.
+    boost::container::devector<std::uint64_t> sequences;
     // Of the leader, for a group:
     std::unordered_set<std::uint64_t> leased; ///< with a live member
     bool waits = false;                       ///< for `group_retries_`
@@ -203,7 +206,9 @@ private:
   std::unordered_map<std::uint32_t, filter_row> rows_;
   std::unordered_map<std::string, std::uint32_t> row_ids_; ///< by row key
   std::unordered_map<std::string, std::vector<std::uint32_t>> held_by_;
-  std::map<std::uint64_t, message_row> messages_;
+  /// Messages come and go by the hundred thousand: their nodes are recycled.
+  std::pmr::unsynchronized_pool_resource nodes_;
+  std::pmr::map<std::uint64_t, message_row> messages_{&nodes_};
   std::size_t stored_bytes_ = 0;
   std::vector<std::uint32_t> matched_; ///< scratch
 
@@ -219,7 +224,8 @@ private:
   /// Unfinished QoS 2 publications: incarnations.
   std::map<std::pair<std::string, std::uint16_t>, std::uint64_t> inbound_;
 
-  /// Keys of the rows that changed since `take_changes`.
+  /// Keys of the rows that changed since `take_changes`; of messages and the
+  /// outbox only those that are there already.
   struct changes {
     std::unordered_set<std::string> sessions;
     std::unordered_set<std::uint32_t> filters;
@@ -231,6 +237,13 @@ private:
     std::set<std::pair<std::string, std::uint16_t>> inbound;
   };
   changes changed_;
+  /// As of `take_changes`: messages and forwards behind it have no rows yet, so
+  /// what is done with before the next call never gets one.
+  applied_row written_;
+  void mark_message(std::uint64_t sequence) {
+    if (sequence <= written_.sequence)
+      mark(changed_.messages, sequence);
+  }
   template <class Set, class... Key>
   void mark(Set& set, Key&&... key) {
     if (options_.tracks_changes)

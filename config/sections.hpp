@@ -166,7 +166,7 @@ struct storage {
   bool enable = true;
   byte_size cache = 64_MB;
   milliseconds flush_interval = 5s;
-  byte_size flush_size = 16_MB;
+  byte_size flush_size = 2_MB;
   byte_size low_space = 1'024_MB;
   byte_size full_space = 256_MB;
   byte_size reserve = 16_MB;

@@ -483,7 +483,8 @@ public:
     return *this << x.cursor << x.options << x.identifier;
   }
   record_text& operator<<(const cluster::message_row& x) {
-    return *this << x.message << x.filters;
+    return *this << x.message
+                 << std::vector(x.filters.begin(), x.filters.end());
   }
   record_text& operator<<(const cluster::retained_row& x) {
     return *this << x.message << x.sequence;
