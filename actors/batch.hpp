@@ -39,6 +39,8 @@ struct outbound_noted {
   std::uint32_t token = 0;
 };
 struct claim_superseded {};
+/// There is no room for the session.
+struct claim_refused {};
 struct eviction {
   bool discard = false;
 };
@@ -49,7 +51,7 @@ struct kick {
 
 using client_event =
   std::variant<publish_acked, hold_committed, subscription_kept, inbound_noted,
-               outbound_noted, claim_superseded, eviction, kick,
+               outbound_noted, claim_superseded, claim_refused, eviction, kick,
                std::unique_ptr<cluster::claim_granted>,
                std::unique_ptr<cluster::fetched_page>,
                std::unique_ptr<cluster::retained_page>>;

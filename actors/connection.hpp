@@ -131,8 +131,6 @@ private:
   // connection_connect.cpp
   bool on_connect(const protocol::frame& in);
   bool check_connect(const protocol::connect_packet& in);
-  /// False after a refusal: the disk is full.
-  bool has_room();
   void take_connect(const protocol::connect_packet& in);
   bool on_auth(const protocol::frame& in);
   bool authenticate(protocol::bytes_view data);

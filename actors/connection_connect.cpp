@@ -57,8 +57,6 @@ bool connection::on_connect(const protocol::frame& in) {
   if (!check_connect(packet))
     return false;
   take_connect(packet);
-  if (!has_room())
-    return false;
   if (packet.authentication_method) {
     const auto& methods = at().shared().options.methods;
     const auto how =
@@ -168,17 +166,6 @@ void connection::take_connect(const protocol::connect_packet& in) {
   }
 }
 
-bool connection::has_room() {
-  if (handshake_->expiry_interval == 0
-      || !at().shared().disk_full.load(std::memory_order_relaxed))
-    return true;
-  refuse(version_ == protocol_version::mqtt_5_0
-           ? reason_code::quota_exceeded
-           : reason_code::server_unavailable,
-         "the disk is full: no durable session can be taken");
-  return false;
-}
-
 bool connection::on_auth(const protocol::frame& in) {
   count(at().numbers().auth_received);
   if (version_ != protocol_version::mqtt_5_0 || !authentication_)
@@ -266,6 +253,16 @@ void connection::handle(client_event& what) {
       phase_ = phase::awaiting_connect; // nothing to release
       refuse(reason_code::server_busy,
              "the same Client Identifier connected again");
+    }
+  } else if (std::holds_alternative<claim_refused>(what)) {
+    if (phase_ == phase::closed) {
+      leave_home();
+    } else {
+      phase_ = phase::awaiting_connect; // nothing to release
+      refuse(version_ == protocol_version::mqtt_5_0
+               ? reason_code::quota_exceeded
+               : reason_code::server_unavailable,
+             "the disk is full: no new durable session can be taken");
     }
   } else if (const auto* evict = std::get_if<eviction>(&what)) {
     if (session_ == nullptr)

@@ -123,7 +123,10 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   // What may be sent again after a crash must not depend on who subscribes.
   const bool once = durable_ && in.qos == qos::exactly_once;
   const bool logged = matters || once;
-  if (logged && at().shared().disk_full.load(std::memory_order_relaxed)) {
+  // One that is sent again may be committed already: a refusal would free its
+  // Packet Identifier here and not there.
+  if (logged && !(once && in.dup)
+      && at().shared().disk_full.load(std::memory_order_relaxed)) {
     if (version_ == protocol_version::mqtt_5_0 || in.qos == qos::at_most_once)
       return refuse(in, reason_code::quota_exceeded);
     count(numbers.accepted_refused);

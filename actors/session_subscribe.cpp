@@ -313,6 +313,8 @@ void session::read_retained(retained_reading& x) {
 }
 
 void session::on_retained(cluster::retained_page& page) {
+  if (durable_)
+    checkpoint_soon(); // no shard keeps these for it
   auto& all = more().readings;
   const auto reading = find_request(all, page.token);
   if (reading == all.end())

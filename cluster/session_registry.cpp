@@ -33,6 +33,13 @@ bool session_registry::granted(std::string_view client_id) {
   return false;
 }
 
+void session_registry::refused(std::string_view client_id) {
+  if (const auto at = owners_.find(client_id); at != owners_.end()) {
+    at->second.now = phase::releasing;
+    released(client_id);
+  }
+}
+
 bool session_registry::release(std::string_view client_id, client_ref who) {
   const auto at = owners_.find(client_id);
   if (at == owners_.end() || at->second.who != who

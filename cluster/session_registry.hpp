@@ -37,6 +37,8 @@ public:
   /// `client_id` was granted to whose claim was admitted last. @returns false
   /// if that owner has to go again, for a later claim that waits.
   bool granted(std::string_view client_id);
+  /// The claim that was admitted last cannot be granted.
+  void refused(std::string_view client_id);
   /// @returns whether `who` owns `client_id`: then its release may be applied,
   /// and `released` called after that.
   bool release(std::string_view client_id, client_ref who);

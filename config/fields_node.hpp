@@ -143,7 +143,9 @@ inline constexpr auto fields<durability> =
                    "quorum-fsync: it is on the disk of a quorum of the nodes "
                    "that keep it, and outlives a power failure. "
                    "quorum-memory: it is with the operating system of these; "
-                   "it outlives the end of the process, not a power failure."}};
+                   "it outlives the end of the process. After a power failure "
+                   "the newest is lost, and the data may have to be restored "
+                   "from a backup."}};
 
 template <>
 inline constexpr std::string_view about<storage> =

@@ -1,20 +1,27 @@
 #include "server/data_commands.hpp"
 
 #include "cluster/log_codec.hpp"
+#include "cluster/record_error.hpp"
 #include "cluster/row_codec.hpp"
 #include "server/data_directory.hpp"
 #include "server/exit_codes.hpp"
 #include "server/table.hpp"
 #include "storage/data_format.hpp"
+#include "storage/error.hpp"
 #include "storage/log_store.hpp"
 #include "storage/state_store.hpp"
 
 #include <boost/json.hpp>
 
+#include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
 
 namespace troupe::server {
 
@@ -27,10 +34,20 @@ constexpr std::size_t families = cluster::row_family_names.size();
 /// Both databases of a directory that no broker uses.
 struct databases {
   explicit databases(const std::filesystem::path& directory)
-    : lock(directory),
-      format(storage::data_format::read(directory)),
+    : format(whole(directory)),
+      lock(directory),
       log(log_options(directory)),
       state(state_options(directory)) {}
+
+  /// Opening would make what is not there.
+  static storage::data_format whole(const std::filesystem::path& directory) {
+    const auto format = storage::data_format::read(directory);
+    for (const auto* name : {"log.db", "state.db"})
+      if (!std::filesystem::is_directory(directory / name))
+        throw storage::storage_error(directory.string() + " has no " + name
+                                     + ": restore it from a backup");
+    return format;
+  }
 
   static storage::log_store_options
   log_options(const std::filesystem::path& directory) {
@@ -58,8 +75,8 @@ struct databases {
                });
   }
 
-  data_directory lock;
   storage::data_format format;
+  data_directory lock;
   storage::log_store log;
   storage::state_store state;
 };
@@ -142,7 +159,10 @@ private:
 
 int fail(const std::exception& why) {
   std::fprintf(stderr, "troupe: %s\n", why.what());
-  return exit_storage;
+  const bool of_data =
+    dynamic_cast<const storage::storage_error*>(&why) != nullptr
+    || dynamic_cast<const cluster::record_error*>(&why) != nullptr;
+  return of_data ? exit_storage : exit_unavailable;
 }
 
 /// @returns problems.
@@ -163,7 +183,7 @@ std::vector<std::string> check(const databases& in) {
       one.finish();
       const auto first = in.log.first_index(shard);
       const auto last = in.log.last_index(shard);
-      if (last != 0 && (first > one.applied + 1 || last < one.applied))
+      if (last < one.applied || first > one.applied + 1)
         one.problems.push_back(
           "shard " + std::to_string(i) + ": its state is at entry "
           + std::to_string(one.applied) + ", its log has "
@@ -179,6 +199,38 @@ std::vector<std::string> check(const databases& in) {
     all.insert(all.end(), one.problems.begin(), one.problems.end());
   }
   return all;
+}
+
+/// All of it or nothing. @throws std::runtime_error
+void copy_data(const std::filesystem::path& from,
+               const std::filesystem::path& to) {
+  // The last one makes it a data directory: then the others are on the disk.
+  constexpr const char* names[] = {"log.db", "state.db", "format"};
+  const auto sync = [&] {
+    const int fd = ::open(to.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = fd >= 0 && ::syncfs(fd) == 0;
+    const std::error_code why{errno, std::generic_category()};
+    if (fd >= 0)
+      ::close(fd);
+    if (!synced)
+      throw std::filesystem::filesystem_error("cannot sync", to, why);
+  };
+  try {
+    for (const auto* name : names) {
+      if (name == names[2])
+        sync();
+      std::filesystem::copy(from / name, to / name,
+                            std::filesystem::copy_options::recursive);
+    }
+    sync();
+  } catch (const std::filesystem::filesystem_error& why) {
+    std::error_code ignored;
+    for (const auto* name : names)
+      std::filesystem::remove_all(to / name, ignored);
+    throw std::runtime_error("the backup cannot be copied to " + to.string()
+                             + ": " + why.code().message()
+                             + "; nothing of it was left there");
+  }
 }
 
 } // namespace
@@ -244,17 +296,15 @@ int show_data(const std::filesystem::path& directory, bool as_json) try {
 
 int restore_data(const std::filesystem::path& backup,
                  const std::filesystem::path& directory) try {
-  storage::data_format::read(backup);
+  databases::whole(backup);
   {
     const data_directory lock{directory};
     for (const auto* name : {"format", "log.db", "state.db"})
       if (std::filesystem::exists(directory / name))
-        throw storage::storage_error(
+        throw std::runtime_error(
           directory.string() + " has data already (" + name
           + "): name an empty directory with --data-dir");
-    for (const auto* name : {"log.db", "state.db", "format"})
-      std::filesystem::copy(backup / name, directory / name,
-                            std::filesystem::copy_options::recursive);
+    copy_data(backup, directory);
   }
   return check_data(directory);
 } catch (const std::exception& e) {

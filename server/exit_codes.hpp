@@ -9,7 +9,9 @@ enum exit_code : int {
   exit_usage = 2,         ///< the command line is wrong
   exit_configuration = 3, ///< the configuration is wrong
   exit_unavailable = 4,   ///< an address, file or broker cannot be had
-  exit_storage = 5,       ///< a disk failed; nothing was acknowledged since
+  /// The data cannot be read, or a write failed: nothing was acknowledged
+  /// since.
+  exit_storage = 5,
 };
 
 } // namespace troupe::server

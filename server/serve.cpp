@@ -1,6 +1,7 @@
 #include "server/serve.hpp"
 
 #include "actors/node.hpp"
+#include "cluster/record_error.hpp"
 #include "server/ctl_commands.hpp"
 #include "server/ctl_server.hpp"
 #include "server/data_directory.hpp"
@@ -9,6 +10,7 @@
 #include "server/log.hpp"
 #include "server/options.hpp"
 #include "server/shutdown_guard.hpp"
+#include "storage/error.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -161,9 +163,9 @@ private:
   std::thread stopper_;
 };
 
-int fail(const std::exception& why) {
+int fail(const std::exception& why, exit_code code = exit_unavailable) {
   std::fprintf(stderr, "troupe: %s\n", why.what());
-  return exit_unavailable;
+  return code;
 }
 
 } // namespace
@@ -200,6 +202,10 @@ int serve(const config::loaded& from) {
     running = &one;
     one.start();
     one.run();
+  } catch (const storage::storage_error& e) {
+    return fail(e, exit_storage);
+  } catch (const cluster::record_error& e) {
+    return fail(e, exit_storage);
   } catch (const std::exception& e) {
     return fail(e);
   }

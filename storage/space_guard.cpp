@@ -66,11 +66,9 @@ void space_guard::look() {
 }
 
 void space_guard::keep_reserve(space_level level) {
-  if (options_.reserve_bytes == 0)
-    return;
   const auto file = options_.directory / "reserve";
   std::error_code error;
-  if (level == space_level::full) {
+  if (level == space_level::full || options_.reserve_bytes == 0) {
     std::filesystem::remove(file, error);
     return;
   }
@@ -81,8 +79,11 @@ void space_guard::keep_reserve(space_level level) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0)
     return;
+  const auto size = static_cast<off_t>(options_.reserve_bytes);
+  // The first makes one smaller that is too large, and holes, which the second
+  // fills.
   const bool made =
-    ::posix_fallocate(fd, 0, static_cast<off_t>(options_.reserve_bytes)) == 0;
+    ::ftruncate(fd, size) == 0 && ::posix_fallocate(fd, 0, size) == 0;
   ::close(fd);
   if (!made)
     std::filesystem::remove(file, error);

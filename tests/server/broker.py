@@ -29,6 +29,13 @@ def troupe(*words, env=None, timeout=30):
                           env={**os.environ, **(env or {})})
 
 
+def wait_until(condition, otherwise):
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, otherwise
+        time.sleep(0.01)
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
@@ -85,15 +92,18 @@ class Broker:
 
     def wait_until_empty(self):
         """Until it knows that all clients are gone."""
-        until = time.monotonic() + PATIENCE
-        while self.ask("clients", "list"):
-            assert time.monotonic() < until, "clients do not go"
-            time.sleep(0.01)
+        wait_until(lambda: not self.ask("clients", "list"),
+                   "clients do not go")
 
     def get(self, target):
         url = f"http://127.0.0.1:{self.http_port}{target}"
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return answer.read().decode()
+
+    def metric(self, name):
+        found = re.search(rf"^{name} (\S+)$", self.get("/metrics"), re.M)
+        assert found, f"no metric {name}"
+        return float(found[1])
 
     def log(self):
         return self.err.read_text()
@@ -188,21 +198,57 @@ class Client:
         assert got and got[0] == kind, f"expected type {kind}, got {got}"
         return got[2]
 
-    def connect(self, client_id, clean=True, keep_alive=60, code=0):
+    def connect(self, client_id, clean=True, keep_alive=60, code=0, expiry=0):
+        """@param expiry  of the session, in seconds; of MQTT 5 only."""
+        lasting = b"\x11" + struct.pack(">I", expiry) if expiry else b""
         self.send(0x10, string("MQTT") + bytes([self.version, 2 * clean])
-                  + struct.pack(">H", keep_alive) + self.properties()
+                  + struct.pack(">H", keep_alive) + self.properties(lasting)
                   + string(client_id))
         answer = self.expect(CONNACK)
         assert answer[1] == code, f"CONNACK {answer[1]:#x}"
+        self.session_present = bool(answer[0])
         return self
 
-    def subscribe(self, topic, options=0, properties=b""):
+    def subscribe(self, topic, options=0, properties=b"", code=None):
+        """@param code  that is right; None: any that is no refusal."""
         self.send(0x82, b"\0\1" + self.properties(properties) + string(topic)
                   + bytes([options]))
-        assert self.expect(SUBACK)[-1] < 0x80
+        got = self.expect(SUBACK)[-1]
+        assert got < 0x80 if code is None else got == code, f"SUBACK {got:#x}"
 
-    def publish(self, topic, payload=b""):
-        self.send(0x30, string(topic) + self.properties() + payload)
+    def publish(self, topic, payload=b"", retain=False):
+        self.send(0x30 | retain, string(topic) + self.properties() + payload)
+
+    def publish_acked(self, topic, payload=b"", retain=False):
+        """With QoS 1. @returns the Reason Code; None if none came."""
+        try:
+            self.send(0x32 | retain, string(topic) + b"\0\1"
+                      + self.properties() + payload)
+        except OSError:
+            return None
+        answer = self.receive()
+        while answer and answer[0] != PUBACK:
+            answer = self.receive()
+        return answer and (answer[2][2] if len(answer[2]) > 2 else 0)
+
+    def take(self, count):
+        """The next messages, acknowledged: topic and payload of each."""
+        taken = []
+        while len(taken) < count:
+            kind, first, body = self.receive() or (None, 0, b"")
+            assert kind in (PUBLISH, PUBACK, PINGRESP), \
+                f"type {kind} after {len(taken)} of {count} messages"
+            if kind != PUBLISH:
+                continue
+            end = 2 + struct.unpack(">H", body[:2])[0]
+            topic, rest = body[2:end].decode(), body[end:]
+            if first & 6:
+                self.send(0x40, rest[:2])
+                rest = rest[2:]
+            if self.version == 5:
+                rest = rest[1 + rest[0]:]
+            taken.append((topic, rest))
+        return taken
 
     def ping(self):
         self.send(0xC0)
