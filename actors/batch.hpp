@@ -38,6 +38,10 @@ struct inbound_noted {
 struct outbound_noted {
   std::uint32_t token = 0;
 };
+/// A message of a group is this client's alone now.
+struct group_taken {
+  std::uint16_t packet_identifier = 0;
+};
 struct claim_superseded {};
 /// There is no room for the session.
 struct claim_refused {};
@@ -51,8 +55,8 @@ struct kick {
 
 using client_event =
   std::variant<publish_acked, hold_committed, subscription_kept, inbound_noted,
-               outbound_noted, claim_superseded, claim_refused, eviction, kick,
-               std::unique_ptr<cluster::claim_granted>,
+               outbound_noted, group_taken, claim_superseded, claim_refused,
+               eviction, kick, std::unique_ptr<cluster::claim_granted>,
                std::unique_ptr<cluster::fetched_page>,
                std::unique_ptr<cluster::retained_page>>;
 

@@ -289,6 +289,8 @@ void connection::handle(client_event& what) {
       session_->on_subscription_kept(*kept);
     else if (const auto* inbound = std::get_if<inbound_noted>(&what))
       session_->on_inbound_noted(*inbound);
+    else if (const auto* taken = std::get_if<group_taken>(&what))
+      session_->on_group_taken(*taken);
     else if (const auto* outbound = std::get_if<outbound_noted>(&what))
       session_->on_outbound_noted(*outbound);
     else if (auto* page =

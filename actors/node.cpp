@@ -268,22 +268,22 @@ node::numbers node::count_all() {
   if (storage_) {
     const auto log = storage_->log().counters();
     const auto state = storage_->state().counters();
-    all.storage = {log.groups,
-                   log.entries,
-                   log.bytes,
-                   log.write_ns,
-                   log.longest_write,
-                   log.largest_group,
-                   storage_->log().disk().total(),
-                   state.writes,
-                   state.rows,
-                   state.bytes,
-                   state.syncs,
-                   state.sync_ns,
-                   state.queued,
-                   storage_->state().disk().total(),
-                   storage_->free_bytes(),
-                   static_cast<std::uint64_t>(storage_->space())};
+    all.storage = {.log_groups = log.groups,
+                   .log_entries = log.entries,
+                   .log_bytes = log.bytes,
+                   .log_write_nanoseconds = log.write_ns,
+                   .log_longest_write_nanoseconds = log.longest_write,
+                   .log_largest_group = log.largest_group,
+                   .log_disk_bytes = storage_->log().disk().total(),
+                   .state_writes = state.writes,
+                   .state_rows = state.rows,
+                   .state_bytes = state.bytes,
+                   .state_syncs = state.syncs,
+                   .state_sync_nanoseconds = state.sync_ns,
+                   .state_queued = state.queued,
+                   .state_disk_bytes = storage_->state().disk().total(),
+                   .free_bytes = storage_->free_bytes(),
+                   .space = static_cast<std::uint64_t>(storage_->space())};
   }
   return all;
 }

@@ -82,6 +82,7 @@ public:
   void on_subscription_kept(const subscription_kept& x);
   void on_inbound_noted(const inbound_noted& x);
   void on_outbound_noted(const outbound_noted& x);
+  void on_group_taken(const group_taken& x);
   void on_fetched(cluster::fetched_page& page);
   void on_retained(cluster::retained_page& page);
   /// Tells shards how far messages are done with.
@@ -257,6 +258,9 @@ private:
   /// alone is its own from here on.
   void note_sent(protocol::client_session::in_flight& x);
   void note_next();
+  /// Has the shard of a group bind a QoS 2 message to this transient session;
+  /// `on_group_taken` sends it.
+  void bind_to_this(protocol::client_session::in_flight& x);
   /// A PUBLISH leaves behind those that wait for their states.
   void hold_back(protocol::outbound&& qos0);
   void hold_back(std::uint16_t packet_identifier);

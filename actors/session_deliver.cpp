@@ -147,9 +147,13 @@ void session::send_now(outbound&& x) {
   count(x.qos == qos::at_least_once ? numbers.qos1_sent : numbers.qos2_sent);
   const auto* message = x.message.get(); // kept in flight from here on
   const bool noted = x.qos == qos::exactly_once && notes_states();
+  const bool binds =
+    x.qos == qos::exactly_once && x.group != nullptr && x.position;
   how.packet_identifier = rules_.start(std::move(x));
   if (noted) // a crash must not give it another Packet Identifier
     note_sent(*rules_.in_flight_with(how.packet_identifier));
+  else if (binds)
+    bind_to_this(*rules_.in_flight_with(how.packet_identifier));
   else if (behind_notes())
     hold_back(how.packet_identifier);
   else

@@ -54,6 +54,23 @@ void session::note_next() {
     send_notes(); // else with what comes meanwhile
 }
 
+void session::bind_to_this(in_flight& x) {
+  // A session that ends with its connection: its shard must not give the
+  // message to anybody else from now on, a crash included [MQTT-4.8.2-5].
+  const auto& group = *static_cast<const shared_group*>(x.what.group);
+  const auto position = std::exchange(x.what.position, {});
+  at().to_shard(position.shard,
+                cluster::group_done_command{
+                  group.share_name, std::string{group.filter->text()},
+                  position.sequence, self_, x.packet_identifier});
+}
+
+void session::on_group_taken(const group_taken& in) {
+  if (const auto* open = rules_.in_flight_with(in.packet_identifier);
+      open != nullptr && open->now == in_flight::state::sent)
+    send_in_flight(*open, false);
+}
+
 void session::hold_back(outbound&& qos0) {
   auto& notes = extras_->notes;
   ++notes.unsent;

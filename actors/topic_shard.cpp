@@ -78,7 +78,7 @@ void topic_shard::recover(node_storage& from) {
   applied_ = flushed_ = state_.applied_index();
   const auto first = from.log().first_index(shard_);
   const auto last = from.log().last_index(shard_);
-  if (last != 0 && (first > applied_ + 1 || last < applied_))
+  if (last == 0 ? applied_ != 0 : first > applied_ + 1 || last < applied_)
     throw storage::storage_error(
       "shard " + std::to_string(shard_) + ": its state is at entry "
       + std::to_string(applied_) + ", but its log has entries "
@@ -443,6 +443,10 @@ void topic_shard::inbound_begun(client_ref who, std::uint16_t identifier) {
 
 void topic_shard::inbound_ended(client_ref who, std::uint16_t identifier) {
   at().to_client(who, inbound_noted{identifier, false});
+}
+
+void topic_shard::group_taken(client_ref who, std::uint16_t identifier) {
+  at().to_client(who, actors::group_taken{identifier});
 }
 
 void topic_shard::outbound_noted(client_ref who, std::uint32_t token) {

@@ -122,11 +122,14 @@ struct group_online_command {
   std::string filter;
 };
 
-/// A member has acknowledged a message of a durable group.
+/// The group's shard need not keep a message any more: a member has
+/// acknowledged it, or it is bound to a member for good.
 struct group_done_command {
   std::string share_name;
   std::string filter;
   std::uint64_t sequence = 0;
+  client_ref who{};                    ///< waits to send it; may be nobody
+  std::uint16_t packet_identifier = 0; ///< for `who`
 };
 
 /// A message of a durable group that no live member could take.

@@ -87,6 +87,8 @@ public:
   /// PUBCOMP.
   virtual void inbound_begun(client_ref who, std::uint16_t identifier) = 0;
   virtual void inbound_ended(client_ref who, std::uint16_t identifier) = 0;
+  /// A message of a group is the client's alone.
+  virtual void group_taken(client_ref who, std::uint16_t identifier) = 0;
   /// The states of an `outbound_command` are committed.
   virtual void outbound_noted(client_ref who, std::uint32_t token) = 0;
   virtual void fetched(client_ref who, fetched_page&& page) = 0;

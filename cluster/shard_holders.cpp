@@ -225,6 +225,8 @@ bool shard_state_machine::keeps_for_group(std::string_view share_name,
 }
 
 void shard_state_machine::on(group_done_command& x, time_point) {
+  if (x.who)
+    effects_.group_taken(x.who, x.packet_identifier);
   std::uint32_t id = 0;
   auto* row = find_row(x.share_name, x.filter, &id);
   if (row == nullptr)

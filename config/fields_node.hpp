@@ -185,7 +185,9 @@ inline constexpr auto fields<storage> = std::tuple{
         reload::cold,
         "Free space of the disk below which QoS 1 and 2 messages that would "
         "need it, and new durable sessions and subscriptions, are refused "
-        "with 0x97 (Quota exceeded), until there is a tenth more."},
+        "with 0x97 (Quota exceeded), until there is a tenth more. The disk "
+        "is looked at twice a second, and a write-ahead log takes some 20 MB "
+        "at once: less than 64 MB does not protect. 0: never."},
   field{&storage::reserve,
         "reserve",
         {0_KB, 65'536_MB},

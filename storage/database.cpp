@@ -50,6 +50,15 @@ std::string advice(const rocksdb::Status& why) {
   return "check that the directory can be read and written by this user";
 }
 
+/// RocksDB's diary goes nowhere. On a full disk the one that it keeps in a file
+/// stops the process: a failed write is followed by another one, which the
+/// library as packaged asserts that there is none.
+class no_diary final : public rocksdb::Logger {
+public:
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 } // namespace
 
 rocksdb::DBOptions common_options(rocksdb::Env* env) {
@@ -69,10 +78,7 @@ rocksdb::DBOptions common_options(rocksdb::Env* env) {
   // Spreads the writing of sorted files, so that an fsync of a log beside them
   // does not wait for all of it.
   options.bytes_per_sync = 1 << 20;
-  // Its diary: short, without periodic statistics.
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = 1 << 20;
-  options.keep_log_file_num = 2;
+  options.info_log = std::make_shared<no_diary>();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

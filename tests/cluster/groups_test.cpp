@@ -271,3 +271,12 @@ BOOST_AUTO_TEST_CASE(what_all_sessions_of_a_filter_had_goes_after_a_crash_too) {
   (*again)(done(1)); // the group was the last to need it
   BOOST_TEST(again->state.stored_count() == 0U);
 }
+
+BOOST_AUTO_TEST_CASE(a_message_that_is_bound_to_a_member_goes_to_nobody_else) {
+  group_shard shard{true};
+  publish(shard, "1", qos::exactly_once);
+  group_done_command bind{"g", "t", 1, {4, 1, 0}, 9};
+  BOOST_TEST(shard(bind) == lines{"taken 4 9"}, each);
+  BOOST_TEST(shard.state.stored_count() == 0U);
+  BOOST_TEST(shard(online).empty());
+}

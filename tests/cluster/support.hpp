@@ -205,6 +205,9 @@ public:
     if (who)
       write("inbound ended ", who.slot, ' ', id);
   }
+  void group_taken(cluster::client_ref who, std::uint16_t id) override {
+    write("taken ", who.slot, ' ', id);
+  }
   void outbound_noted(cluster::client_ref who, std::uint32_t token) override {
     if (who)
       write("noted ", who.slot, ' ', token);

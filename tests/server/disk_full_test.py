@@ -134,7 +134,7 @@ class OnSmallDisk(unittest.TestCase):
 
 
 class WatermarkTest(OnSmallDisk):
-    """Whoever asks for something durable is refused before the disk is full."""
+    """Who asks for something durable is refused before the disk is full."""
 
     def setUp(self):
         super().setUp()
@@ -196,6 +196,24 @@ class WatermarkTest(OnSmallDisk):
                     self.assertEqual([("passing/1", b"x"), ("passing/0", b"y")],
                                      x.take(2))
         self.assertEqual(0, self.broker.end())
+
+    def test_a_session_that_was_there_comes_back_for_its_messages(self):
+        self.fill()
+        for version in (5, 4):
+            with Client(self.broker.port, version) as away:
+                away.connect("away", clean=False, expiry=DAY)
+                self.assertTrue(away.session_present)
+                if version == 5:
+                    got = [x for _, x in away.take(len(self.acknowledged))]
+                away.ping()
+        self.assertEqual(self.acknowledged,
+                         [x.split(b" ")[0] + b" " for x in got])
+        # And what it acknowledged does not come again.
+        self.broker.end(signal.SIGKILL)
+        self.disk.resize(192)
+        self.broker = self.start(*WATERMARKS)
+        self.acknowledged.clear()
+        self.check_all_is_there(self.broker)
 
     def test_it_goes_on_by_itself_once_there_is_room(self):
         self.fill()
