@@ -7,8 +7,6 @@
 
 namespace troupe::actors {
 
-using protocol::qos;
-
 session::session(caf::actor_config& config, home& on, setup&& from)
   : pinned_actor(config, on),
     link_(from.link),

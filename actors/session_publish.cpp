@@ -206,11 +206,13 @@ void session::acknowledge(const protocol::publish_packet& in,
 
 void session::on_publish_acked(const publish_acked& in) {
   auto& x = more();
-  const auto [packet_identifier, level, shard, logged] =
-    publish_token::unpack(in.token);
+  const auto token = publish_token::unpack(in.token);
+  const auto packet_identifier = token.packet_identifier;
+  const auto level = token.level;
+  const auto shard = token.shard;
   if (level != qos::at_most_once)
-    count(logged ? at().numbers().acked_committed
-                 : at().numbers().acked_direct);
+    count(token.logged ? at().numbers().acked_committed
+                       : at().numbers().acked_direct);
   const auto open = std::find_if(
     x.outstanding.begin(), x.outstanding.end(),
     [&](const outstanding_in_shard& o) { return o.shard == shard; });

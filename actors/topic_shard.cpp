@@ -170,13 +170,12 @@ void topic_shard::take(cluster::command&& x) {
 }
 
 void topic_shard::admit(cluster::claim_command&& x) {
-  if (state_.keeps_session(x.client_id)) {
-    gathered_.emplace_back(std::move(x));
-  } else if (x.expiry_interval != 0
-             && at().shared().disk_full.load(std::memory_order_relaxed)) {
+  const bool kept = state_.keeps_session(x.client_id);
+  if (!kept && x.expiry_interval != 0
+      && at().shared().disk_full.load(std::memory_order_relaxed)) {
     at().to_client(x.who, claim_refused{});
     registry_.refused(x.client_id);
-  } else if (x.expiry_interval != 0 || x.will != nullptr) {
+  } else if (kept || x.expiry_interval != 0 || x.will != nullptr) {
     gathered_.emplace_back(std::move(x));
   } else { // nothing of it outlives its connection
     granted(x.who, x.client_id, {});
