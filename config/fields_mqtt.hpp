@@ -141,8 +141,9 @@ inline constexpr auto fields<mqtt> = std::tuple{
         "max_mqueue_len",
         {1, 10'000'000, "messages"},
         reload::hot,
-        "Most messages that wait for one client which is away or slow. "
-        "Beyond it the oldest is dropped, of QoS 0 first."},
+        "Most messages that wait in memory for one connected client. Beyond "
+        "it the oldest is dropped, of QoS 0 first; a durable session drops "
+        "nothing that is kept for it and reads it later."},
   field{&mqtt::max_mqueue_bytes,
         "max_mqueue_bytes",
         {1_KB, 65'536_MB},
