@@ -206,7 +206,6 @@ private:
     return *extras_;
   }
 
-  bool durable() const noexcept { return durable_; }
   // session_publish.cpp
   protocol::reason_code refuse(const protocol::publish_packet& in,
                                protocol::reason_code reason);
@@ -266,8 +265,9 @@ private:
   void hold_back(std::uint16_t packet_identifier);
   /// Whether the client and the states before it let one more PUBLISH begin.
   bool may_start() const noexcept;
+  /// As the session's own record keeps it.
   static cluster::kept_message
-  copy_of(const protocol::client_session::in_flight& x);
+  own(const protocol::client_session::in_flight& x);
   void send_notes();
   void send_items(std::vector<noted_states::item>&& items);
   /// Whether PUBLISH packets wait for their states, and others behind them.
@@ -276,7 +276,6 @@ private:
   }
   /// So much may wait there; what is more waits in the bounded queue.
   static constexpr std::size_t most_unsent = 1'024;
-  bool notes_states() const noexcept { return durable_; }
   void note_inbound(std::uint16_t packet_identifier, std::uint16_t shard,
                     bool begins);
   void begin_recovery(const std::vector<cluster::outbound_state>& states,
@@ -297,7 +296,6 @@ private:
   void fetch_what_was_missed();
   shard_progress* progress_of(std::uint16_t shard) noexcept;
   shard_progress& make_progress(std::uint16_t shard);
-  void catch_up_on(const filter_node& node);
   // session_close.cpp
   void hand_groups_over(bool ends);
   void leave_groups();

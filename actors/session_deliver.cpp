@@ -146,7 +146,7 @@ void session::send_now(outbound&& x) {
   }
   count(x.qos == qos::at_least_once ? numbers.qos1_sent : numbers.qos2_sent);
   const auto* message = x.message.get(); // kept in flight from here on
-  const bool noted = x.qos == qos::exactly_once && notes_states();
+  const bool noted = x.qos == qos::exactly_once && durable_;
   const bool binds =
     x.qos == qos::exactly_once && x.group != nullptr && x.position;
   how.packet_identifier = rules_.start(std::move(x));
@@ -334,15 +334,7 @@ void session::checkpoint() {
   const auto keep = [&](const outbound& x, std::uint16_t id, bool released) {
     if (x.position || !x.message || x.qos == qos::at_most_once)
       return;
-    outbound copy;
-    copy.message = x.message;
-    copy.qos = x.qos;
-    copy.retain = x.retain;
-    copy.subscription_identifier = x.subscription_identifier;
-    if (x.more_identifiers)
-      copy.more_identifiers =
-        std::make_unique<std::vector<std::uint32_t>>(*x.more_identifiers);
-    command.kept.emplace_back(std::move(copy), id, released);
+    command.kept.emplace_back(cluster::copy_of(x), id, released);
   };
   using in_flight = protocol::client_session::in_flight;
   rules_.for_each_in_flight([&](in_flight& x) {

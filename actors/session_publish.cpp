@@ -259,7 +259,7 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
     count(numbers.pubrec_received);
     auto answer = rules_.on_pubrec(id, is_failure(in.reason));
     if (answer.what == ack::settled) {
-      if (notes_states())
+      if (durable_)
         note(id, answer.settled.position,
              cluster::outbound_state::state::finished);
       settle(answer.settled, true);
@@ -267,7 +267,7 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
       count(numbers.pubrec_missed);
       if (!is_failure(in.reason))
         link_->send_ack(packet_type::pubrel, id, unknown);
-    } else if (notes_states()) {
+    } else if (durable_) {
       note(id, answer.settled.position,
            cluster::outbound_state::state::released);
     } else {
@@ -279,7 +279,7 @@ reason_code session::on_ack(const protocol::ack_packet& in) {
     count(numbers.pubcomp_received);
     auto answer = rules_.on_pubcomp(id);
     if (answer.what == ack::settled) {
-      if (notes_states())
+      if (durable_)
         note(id, answer.settled.position,
              cluster::outbound_state::state::finished);
       settle(answer.settled, false);

@@ -42,7 +42,7 @@ void session::note_sent(in_flight& x) {
                               std::string{group.filter->text()},
                               std::exchange(x.what.position, {})});
     }
-    states.kept.push_back(copy_of(x));
+    states.kept.push_back(own(x));
   }
   note(x.packet_identifier, x.what.position, outbound_state::state::sent);
 }
@@ -137,15 +137,9 @@ void session::send_items(std::vector<noted_states::item>&& items) {
   }
 }
 
-cluster::kept_message session::copy_of(const in_flight& x) {
-  outbound copy;
-  copy.message = x.what.message;
-  copy.qos = x.what.qos;
-  copy.retain = x.what.retain;
-  copy.subscription_identifier = x.what.subscription_identifier;
-  if (x.what.more_identifiers)
-    copy.more_identifiers =
-      std::make_unique<std::vector<std::uint32_t>>(*x.what.more_identifiers);
+cluster::kept_message session::own(const in_flight& x) {
+  auto copy = cluster::copy_of(x.what);
+  copy.position = {};
   return {std::move(copy), x.packet_identifier,
           x.now == in_flight::state::released};
 }
@@ -158,7 +152,7 @@ void session::keep_in_flight_of(std::string_view filter) {
     // The shards forget it with the filter; its delivery goes on
     // [MQTT-3.10.4-3].
     x.what.position = {};
-    more().notes.states.kept.push_back(copy_of(x));
+    more().notes.states.kept.push_back(own(x));
   });
   if (extras_ && !extras_->notes.states.kept.empty())
     note_next();

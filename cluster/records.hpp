@@ -35,6 +35,21 @@ struct cursor {
   std::uint64_t sequence = 0;
 };
 
+/// Another reference to the same message, on its way to the same receiver;
+/// without the group that it came by.
+inline protocol::outbound copy_of(const protocol::outbound& x) {
+  protocol::outbound copy;
+  copy.message = x.message;
+  copy.position = x.position;
+  if (x.more_identifiers)
+    copy.more_identifiers =
+      std::make_unique<std::vector<std::uint32_t>>(*x.more_identifiers);
+  copy.subscription_identifier = x.subscription_identifier;
+  copy.qos = x.qos;
+  copy.retain = x.retain;
+  return copy;
+}
+
 /// A message that a session still has to deliver and that its own record
 /// keeps: what was in flight, or waited without a place in a topic shard.
 struct kept_message {
@@ -50,17 +65,9 @@ struct kept_message {
   kept_message(kept_message&&) = default;
   kept_message& operator=(kept_message&&) = default;
   kept_message(const kept_message& other)
-    : packet_identifier(other.packet_identifier),
-      released(other.released) {
-    what.message = other.what.message;
-    what.position = other.what.position;
-    if (other.what.more_identifiers)
-      what.more_identifiers = std::make_unique<std::vector<std::uint32_t>>(
-        *other.what.more_identifiers);
-    what.subscription_identifier = other.what.subscription_identifier;
-    what.qos = other.what.qos;
-    what.retain = other.what.retain;
-  }
+    : what(copy_of(other.what)),
+      packet_identifier(other.packet_identifier),
+      released(other.released) {}
   kept_message& operator=(const kept_message& other) {
     return *this = kept_message{other};
   }
