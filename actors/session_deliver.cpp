@@ -202,9 +202,10 @@ void session::settle(outbound& x, bool refused) {
   done_for_group(x);
   if (!durable_)
     return;
-  // Shards keep, and write, what is not reported as done.
-  constexpr std::uint32_t many = 256;
-  if (++more().settled >= many)
+  // Shards keep, and write, what is not reported as done. A report looks at all
+  // that is in flight or waits: with more of that it is made more rarely.
+  constexpr std::size_t many = 256;
+  if (++more().settled >= many + rules_.in_flight_count() + rules_.queued())
     checkpoint();
   else
     checkpoint_soon();
