@@ -102,6 +102,7 @@ void node::end_without_threads() {
 
 void node::start() {
   if (storage_) {
+    shared_->times = &storage_->times();
     for (auto* x : shared_->shard_actors)
       x->recover(*storage_);
     // Threads of the databases begin here, with this thread's file table.
@@ -354,7 +355,7 @@ bool node::kick_client(std::string_view client_id) {
 
 void node::publish(const protocol::message_options& what) {
   auto options = what;
-  options.received_at = std::chrono::steady_clock::now();
+  options.received_at = shared_->as_stored(std::chrono::steady_clock::now());
   const auto message = protocol::message::make(options);
   auto& on = *shared_->homes.front();
   on.post([&on, message] { on.publish(message); });

@@ -65,8 +65,10 @@ void node_storage::start(shared_state& shared) {
   shared_ = &shared;
   log_.start([this](std::span<const storage::appended> group) { told(group); });
   state_.start([this](std::uint16_t shard, std::uint64_t applied) {
-    trim(shard, applied);
+    stored(shard, applied);
   });
+  for (auto& x : readers_)
+    x.start();
   storage::space_options space;
   space.directory = options_.directory;
   space.low_bytes = options_.low_space;
@@ -97,6 +99,40 @@ void node_storage::space_changed(storage::space_level level,
         "the disk is getting full: " + left + " (storage.low_space)");
   else
     say(log_level::info, "there is room on the disk again: " + left);
+}
+
+void node_storage::read(std::uint16_t shard, cluster::disk_wants&& what) {
+  auto& from = readers_[shard % readers_.size()];
+  from.post([this, shard, wants = std::move(what)] {
+    try {
+      const cluster::stored_rows rows{state_};
+      auto found = std::make_shared<cluster::disk_finds>(
+        cluster::find(rows, shard, times_, wants));
+      shared_->homes[shard % shared_->homes.size()]->post(
+        [this, shard, answer = std::move(found)] {
+          if (auto* to = shared_->shard_actors[shard])
+            to->answered(std::move(*answer));
+        });
+    } catch (const std::exception& e) {
+      fail("shard " + std::to_string(shard) + " cannot read its rows in "
+           + options_.directory.string() + ": " + e.what());
+    }
+  });
+}
+
+void node_storage::fail(std::string_view what) const {
+  if (options_.on_failure)
+    options_.on_failure(what);
+  else
+    storage::abort_with(what);
+}
+
+void node_storage::stored(std::uint16_t shard, std::uint64_t applied) {
+  trim(shard, applied);
+  shared_->homes[shard % shared_->homes.size()]->post([this, shard, applied] {
+    if (auto* to = shared_->shard_actors[shard])
+      to->stored(applied);
+  });
 }
 
 /// All that is in the state but the last entry, which tells to a later start,
@@ -156,6 +192,8 @@ void node_storage::backup(const std::filesystem::path& directory) {
 
 void node_storage::stop() {
   space_.reset();
+  for (auto& x : readers_)
+    x.stop();
   log_.stop();
   state_.stop();
 }

@@ -3,11 +3,14 @@
 
 #include "actors/options.hpp"
 #include "cluster/local_log.hpp"
+#include "cluster/row_reads.hpp"
 #include "cluster/time_base.hpp"
 #include "storage/log_store.hpp"
+#include "storage/reader.hpp"
 #include "storage/space_guard.hpp"
 #include "storage/state_store.hpp"
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -40,6 +43,9 @@ public:
   std::uint64_t free_bytes() const noexcept {
     return space_ ? space_->free_bytes() : 0;
   }
+  /// Has `what` looked for on a thread of its own; the shard's actor gets the
+  /// answer as `answered`, in the order of the questions. Any thread.
+  void read(std::uint16_t shard, cluster::disk_wants&& what);
   /// Copies of both databases as of now, in a directory that does not exist
   /// yet, on the same file system. Any thread but reactors.
   /// @throws storage::storage_error
@@ -51,13 +57,16 @@ public:
 private:
   void told(std::span<const storage::appended> group);
   void space_changed(storage::space_level level, std::uint64_t free);
+  void stored(std::uint16_t shard, std::uint64_t applied);
   void trim(std::uint16_t shard, std::uint64_t applied);
+  void fail(std::string_view what) const;
 
   storage_options options_;
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;
   cluster::time_base times_;
+  std::array<storage::reader, 2> readers_;
   std::mutex trim_mutex_;
   bool hold_trims_ = false; ///< guarded by trim_mutex_: for a backup
   std::map<std::uint16_t, std::uint64_t> held_trims_; ///< likewise
