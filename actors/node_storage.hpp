@@ -29,6 +29,7 @@ public:
   storage::log_store& log() noexcept { return log_; }
   storage::state_store& state() noexcept { return state_; }
   const cluster::time_base& times() const noexcept { return times_; }
+  const cluster::clock_at_start& clock() const noexcept { return clock_; }
   const storage_options& options() const noexcept { return options_; }
 
   /// @param shared  whose shards are told what is on the disk.
@@ -50,6 +51,7 @@ public:
 
 private:
   void told(std::span<const storage::appended> group);
+  void check_clock();
   void space_changed(storage::space_level level, std::uint64_t free);
   void trim(std::uint16_t shard, std::uint64_t applied);
 
@@ -57,6 +59,7 @@ private:
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;
+  cluster::clock_at_start clock_;
   cluster::time_base times_;
   std::mutex trim_mutex_;
   bool hold_trims_ = false; ///< guarded by trim_mutex_: for a backup
