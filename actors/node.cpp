@@ -284,7 +284,9 @@ node::numbers node::count_all() {
                    .state_queued = state.queued,
                    .state_disk_bytes = storage_->state().disk().total(),
                    .free_bytes = storage_->free_bytes(),
-                   .space = static_cast<std::uint64_t>(storage_->space())};
+                   .space = static_cast<std::uint64_t>(storage_->space()),
+                   .clock_jump_ms =
+                     static_cast<std::uint64_t>(storage_->clock().excess())};
   }
   return all;
 }

@@ -102,6 +102,7 @@ public:
       std::uint64_t state_disk_bytes = 0;
       std::uint64_t free_bytes = 0;
       std::uint64_t space = 0; ///< 0 enough, 1 low, 2 full
+      std::uint64_t clock_jump_ms = 0;
     } storage;
   };
   numbers count_all();

@@ -32,6 +32,7 @@ public:
   storage::log_store& log() noexcept { return log_; }
   storage::state_store& state() noexcept { return state_; }
   const cluster::time_base& times() const noexcept { return times_; }
+  const cluster::clock_at_start& clock() const noexcept { return clock_; }
   const storage_options& options() const noexcept { return options_; }
 
   /// @param shared  whose shards are told what is on the disk.
@@ -56,6 +57,7 @@ public:
 
 private:
   void told(std::span<const storage::appended> group);
+  void check_clock();
   void space_changed(storage::space_level level, std::uint64_t free);
   void stored(std::uint16_t shard, std::uint64_t applied);
   void trim(std::uint16_t shard, std::uint64_t applied);
@@ -65,6 +67,7 @@ private:
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;
+  cluster::clock_at_start clock_;
   cluster::time_base times_;
   std::array<storage::reader, 2> readers_;
   std::mutex trim_mutex_;

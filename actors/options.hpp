@@ -107,6 +107,10 @@ struct storage_options {
   std::uint64_t low_space = std::uint64_t{1} << 30;
   std::uint64_t full_space = std::uint64_t{256} << 20;
   std::uint64_t reserve = std::uint64_t{16} << 20;
+  /// Most of what the wall clock is ahead of stored time at the start that
+  /// counts; none: all of it.
+  std::optional<std::chrono::milliseconds> max_clock_jump =
+    std::chrono::hours{24};
   /// Called on a storage thread when a write failed; does not return.
   std::function<void(std::string_view what)> on_failure;
 };

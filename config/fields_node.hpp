@@ -138,14 +138,21 @@ inline constexpr std::string_view about<durability> =
   "retained message promises.";
 
 template <>
-inline constexpr auto fields<durability> =
-  std::tuple{field{&durability::ack, "ack", reload::cold,
-                   "quorum-fsync: it is on the disk of a quorum of the nodes "
-                   "that keep it, and outlives a power failure. "
-                   "quorum-memory: it is with the operating system of these; "
-                   "it outlives the end of the process. After a power failure "
-                   "the newest is lost, and the data may have to be restored "
-                   "from a backup."}};
+inline constexpr auto fields<durability> = std::tuple{
+  field{&durability::ack, "ack", reload::cold,
+        "quorum-fsync: it is on the disk of a quorum of the nodes that keep "
+        "it, and outlives a power failure. quorum-memory: it is with the "
+        "operating system of these; it outlives the end of the process. After "
+        "a power failure the newest is lost, and the data may have to be "
+        "restored from a backup."},
+  field{&durability::max_clock_jump,
+        "max_clock_jump",
+        {0ms, 876'000h},
+        reload::cold,
+        "Most of the time between the last that is stored and the wall clock "
+        "at the start that counts for what expires, so that a clock that is "
+        "wrong does not make everything expire. Beyond it there is a warning, "
+        "and troupe_storage_clock_jump_seconds is above 0."}};
 
 template <>
 inline constexpr std::string_view about<storage> =

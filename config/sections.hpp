@@ -159,6 +159,7 @@ struct durable {
 /// `[durability]`: what an acknowledgement promises.
 struct durability {
   ack_policy ack = ack_policy::quorum_fsync;
+  std::optional<milliseconds> max_clock_jump = 24h;
 };
 
 /// `[storage]`: the databases in the data directory.

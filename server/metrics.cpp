@@ -179,6 +179,10 @@ void add_storage(table& to) {
   add("disk_level", gauge, &of_storage::space,
       "0: enough room; 1: below storage.low_space; 2: below "
       "storage.full_space, so that what needs the disk is refused");
+  add("clock_jump_seconds", gauge, &of_storage::clock_jump_ms,
+      "How far the wall clock was beyond durability.max_clock_jump at the "
+      "start; above 0, see the log",
+      1e3);
 }
 
 void add_process(table& to) {

@@ -103,6 +103,7 @@ actors::node_options node_options_of(const config::settings& from) {
     disk.low_space = from.storage.low_space.count;
     disk.full_space = from.storage.full_space.count;
     disk.reserve = from.storage.reserve.count;
+    disk.max_clock_jump = from.durability.max_clock_jump;
   }
   for (const auto& [name, x] : from.listeners.tcp) {
     if (!x.enable)

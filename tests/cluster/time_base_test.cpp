@@ -32,10 +32,52 @@ BOOST_AUTO_TEST_CASE(stored_time_never_goes_back_with_a_new_process) {
   const auto greatest = old.to_stored(record_start + 2h);
   // Another steady clock, and a wall clock that was put back, or not.
   for (const std::int64_t wall : {std::int64_t{0}, greatest + 60'000}) {
-    const auto times = time_base::going_on(time_point{7min}, wall, greatest);
+    const auto times =
+      time_base::going_on(time_point{7min}, {wall, greatest, 1h});
     BOOST_TEST(times.to_stored(time_point{7min}) == std::max(wall, greatest));
     BOOST_TEST((times.from_stored(greatest) <= time_point{7min}));
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_that_jumps_ahead_counts_so_far_only) {
+  constexpr std::int64_t greatest = 1'700'000'000'000;
+  constexpr std::int64_t hour = 3'600'000;
+  const auto started = [](std::int64_t wall) {
+    return clock_at_start{wall, greatest, 24h};
+  };
+  // Any time down up to the most there may be.
+  for (const auto passed : {std::int64_t{0}, std::int64_t{1}, 24 * hour}) {
+    BOOST_TEST(started(greatest + passed).resumed() == greatest + passed);
+    BOOST_TEST(started(greatest + passed).excess() == 0);
+  }
+  BOOST_TEST(started(greatest + 24 * hour + 1).resumed()
+             == greatest + 24 * hour);
+  BOOST_TEST(started(greatest + 24 * hour + 1).excess() == 1);
+  BOOST_TEST(started(greatest + 24 * 365 * hour).resumed()
+             == greatest + 24 * hour);
+  BOOST_TEST(started(greatest + 24 * 365 * hour).excess() == 24 * 364 * hour);
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  BOOST_TEST(started(most).resumed() == greatest + 24 * hour);
+  BOOST_TEST(started(most).excess() == most - greatest - 24 * hour);
+  // Back: stored time stands still until it has caught up.
+  for (const auto wall : {greatest - 1, std::int64_t{0}, -most}) {
+    BOOST_TEST(started(wall).resumed() == greatest);
+    BOOST_TEST(started(wall).excess() == 0);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_wall_clock_counts_as_it_is_without_a_bound_or_a_past) {
+  using std::chrono::milliseconds;
+  constexpr std::int64_t wall = 1'700'000'000'000;
+  BOOST_TEST((clock_at_start{wall, 1, {}}).resumed() == wall);
+  BOOST_TEST((clock_at_start{wall, 1, {}}).excess() == 0);
+  BOOST_TEST((clock_at_start{wall, 0, 24h}).resumed() == wall);
+  BOOST_TEST((clock_at_start{wall, 0, 24h}).excess() == 0);
+  // Time down does not count at all.
+  BOOST_TEST((clock_at_start{wall, wall - 5, 0ms}).resumed() == wall - 5);
+  // No bound that can be set overflows.
+  BOOST_TEST((clock_at_start{wall, wall - 5, milliseconds::max()}).resumed()
+             == wall);
 }
 
 BOOST_AUTO_TEST_CASE(stored_time_saturates) {

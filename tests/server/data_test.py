@@ -77,8 +77,9 @@ class InFolder(unittest.TestCase):
             self.assertIn(str(x), said)
         return said
 
-    def serve_refuses(self, data_dir, *texts, settings=(), code=EXIT_STORAGE):
-        broker = self.start(*settings, data_dir=data_dir, wait=False)
+    def serve_refuses(self, data_dir, *texts, settings=(), code=EXIT_STORAGE,
+                      **more):
+        broker = self.start(*settings, data_dir=data_dir, wait=False, **more)
         self.assertEqual(code, broker.process.wait(PATIENCE), broker.log())
         self.assertNotIn("ready", broker.out.read_text())
         for x in texts:
@@ -444,9 +445,9 @@ class DamageTest(InFolder):
     def refused_by_all(self, *texts):
         """First by the broker, which says more than to look first."""
         changed = self.folder / "changed"
+        shutil.rmtree(changed, ignore_errors=True)
         shutil.copytree(self.data, changed)
         self.serve_refuses(changed, changed, *texts)
-        shutil.rmtree(changed)
         self.check(EXIT_STORAGE, "restore", "backup")
 
     def use(self, broker):
@@ -578,16 +579,49 @@ class DamageTest(InFolder):
             (self.data / name).write_text("x")
             self.refused_by_all(name)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may do everything")
     def test_a_directory_without_rights(self):
-        for x, code in ((self.data, EXIT_UNAVAILABLE),
-                        (self.data / "state.db", EXIT_STORAGE)):
-            mode = x.stat().st_mode
-            x.chmod(0o500)
-            try:
-                self.serve_refuses(self.data, x, code=code)
-            finally:
-                x.chmod(mode)
+        denied = "Permission denied"
+        for name, code, text in (("troupe.lock", EXIT_UNAVAILABLE, denied),
+                                 ("format", EXIT_STORAGE, "restore"),
+                                 ("log.db", EXIT_STORAGE, denied),
+                                 ("state.db", EXIT_STORAGE, denied),
+                                 (".", EXIT_UNAVAILABLE, denied)):
+            with self.subTest(name):
+                x = self.data / name
+                mode = x.stat().st_mode
+                x.chmod(0)
+                try:
+                    self.serve_refuses(self.data, x, text, code=code,
+                                       obedient=True)
+                finally:
+                    x.chmod(mode)
+        self.assertEqual(80, len(self.retained(
+            self.start(data_dir=self.data, obedient=True), 80)))
+
+    def test_truncated_files(self):
+        for database, kind in (("log.db", ".log"), ("state.db", ".sst"),
+                               ("log.db", "MANIFEST-*"),
+                               ("state.db", "MANIFEST-*")):
+            with self.subTest(database=database, kind=kind):
+                self.renew()
+                file = max((self.data / database).glob(
+                    kind if "*" in kind else "*" + kind),
+                    key=lambda x: x.stat().st_size)
+                # A write-ahead log may end anywhere, but for what the state has.
+                os.truncate(file, file.stat().st_size // 2
+                            if kind != ".log" else 0)
+                self.refused_by_all("log" if kind == ".log" else database,
+                                    "restore")
+
+    def test_databases_of_something_else(self):
+        for name, other in (("log.db", "state.db"), ("state.db", "log.db")):
+            with self.subTest(name):
+                self.renew()
+                shutil.rmtree(self.data / name)
+                shutil.copytree(self.origin / other, self.data / name)
+                self.serve_refuses(self.data, self.data / name,
+                                   "is of another kind")
+                self.check(EXIT_STORAGE, name, "is of another kind")
 
     def test_two_brokers_do_not_share_it(self):
         first = self.start(data_dir=self.data)
