@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <malloc.h>
 #include <map>
 
 namespace troupe::actors {
@@ -156,6 +157,9 @@ void node_storage::space_changed(storage::space_level level,
 }
 
 void node_storage::read(std::uint16_t shard, cluster::disk_wants&& what) {
+  const auto* clean = std::get_if<cluster::clean_wants>(&what);
+  if (shard == 0 && clean != nullptr && clean->sweep)
+    readers_[0].post([] { return_memory(); });
   auto& from = readers_[shard % readers_.size()];
   from.post([this, shard, wants = std::move(what)] {
     try {
@@ -172,6 +176,20 @@ void node_storage::read(std::uint16_t shard, cluster::disk_wants&& what) {
            + options_.directory.string() + ": " + e.what());
     }
   });
+}
+
+std::uint64_t node_storage::cache_bytes() const {
+  const auto log = log_.memory();
+  const auto state = state_.memory();
+  return log.memtables + log.cache + state.memtables + state.cache;
+}
+
+/// What was freed in many places stays with the process otherwise.
+void node_storage::return_memory() {
+  constexpr std::size_t enough = std::size_t{64} << 20;
+  if (const auto heap = ::mallinfo2();
+      heap.fordblks > enough && heap.fordblks > heap.uordblks / 4)
+    ::malloc_trim(0);
 }
 
 void node_storage::fail(std::string_view what) const {

@@ -47,6 +47,9 @@ public:
   /// Has `what` looked for on a thread of its own; the shard's actor gets the
   /// answer as `answered`, in the order of the questions. Any thread.
   void read(std::uint16_t shard, cluster::disk_wants&& what);
+  /// Memory of both databases: what is not in files yet, and what was read.
+  /// Any thread but reactors.
+  std::uint64_t cache_bytes() const;
   /// Copies of both databases as of now, in a directory that does not exist
   /// yet, on the same file system. Any thread but reactors.
   /// @throws storage::storage_error
@@ -62,6 +65,7 @@ private:
   void stored(std::uint16_t shard, std::uint64_t applied);
   void trim(std::uint16_t shard, std::uint64_t applied);
   void fail(std::string_view what) const;
+  static void return_memory();
 
   storage_options options_;
   shared_state* shared_ = nullptr;

@@ -28,8 +28,14 @@ cluster::shard_options options_of(home& at, std::uint16_t shard) {
   options.retain = limits.retain_available && limits.retainer_enable;
   options.retained_max = share(limits.retainer_max_messages);
   options.delayed_max = share(limits.delayed_max_messages);
-  options.stored_bytes_max = share(limits.stored_bytes_max);
   options.has_disk = at.keeps_on_disk();
+  options.stored_bytes_max = limits.stored_bytes_max;
+  if (options.has_disk) {
+    options.stored_age_max = limits.stored_age_max;
+    options.tail_bytes = at.shared().options.storage->tail_bytes / shards;
+  } else {
+    options.stored_bytes_max = share(limits.stored_bytes_max);
+  }
   options.exact_filters = &at.shared().index.exact_durable();
   return options;
 }
@@ -38,9 +44,6 @@ cluster::shard_options options_of(home& at, std::uint16_t shard) {
 constexpr std::uint64_t for_others = 0;
 constexpr std::uint64_t for_entry = 1;
 constexpr std::uint64_t for_claims = 2;
-
-/// How often the disk is searched for what nobody needs, at most.
-constexpr std::chrono::seconds sweep_interval{60};
 
 } // namespace
 
@@ -121,7 +124,7 @@ void topic_shard::begin() {
   gathered_.emplace_back(cluster::restart_command{});
   flush_at_ = at().now();
   give_back_at_ = flush_at_ + storage_->options().flush_interval;
-  sweep_at_ = flush_at_ + sweep_interval;
+  sweep_at_ = flush_at_ + storage_->options().sweep_interval;
   propose();
 }
 
@@ -301,8 +304,9 @@ void topic_shard::stored(cluster::log_index index) {
 void topic_shard::give_memory_back() {
   if (storage_ == nullptr || at().now() < give_back_at_)
     return;
-  state_.stored(stored_);
+  state_.stored(stored_, shard_time());
   resident_ = state_.resident_count();
+  update_gauges();
   give_back_at_ = at().now() + storage_->options().flush_interval;
 }
 
@@ -333,15 +337,19 @@ void topic_shard::give_credit_back() {
 
 void topic_shard::update_gauges() {
   auto& numbers = at().numbers();
-  const std::array<std::int64_t, 4> now{
+  const std::array<std::int64_t, 6> now{
     static_cast<std::int64_t>(state_.retained_count()),
     static_cast<std::int64_t>(state_.delayed_count()),
     static_cast<std::int64_t>(state_.stored_count()),
-    static_cast<std::int64_t>(state_.offline_count())};
+    static_cast<std::int64_t>(state_.offline_count()),
+    static_cast<std::int64_t>(state_.backlog_bytes()),
+    static_cast<std::int64_t>(state_.resident_count())};
   count(numbers.retained, now[0] - shown_[0]);
   count(numbers.delayed, now[1] - shown_[1]);
   count(numbers.stored, now[2] - shown_[2]);
   count(numbers.offline_sessions, now[3] - shown_[3]);
+  count(numbers.backlog_bytes, now[4] - shown_[4]);
+  count(numbers.resident_rows, now[5] - shown_[5]);
   shown_ = now;
 }
 
@@ -375,10 +383,11 @@ void topic_shard::on_timer() {
   if (next_ == nullptr)
     give_memory_back();
   if (storage_ != nullptr && now >= sweep_at_) {
-    sweep_at_ = now + sweep_interval;
+    sweep_at_ = now + storage_->options().sweep_interval;
     sweep_began_ = now;
-    if (state_.stored_count() != 0)
-      state_.sweep();
+    // The first shard also has freed memory given back.
+    if (state_.stored_count() != 0 || shard_ == 0)
+      state_.sweep(shard_time());
   }
   arm();
 }

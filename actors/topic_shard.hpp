@@ -26,6 +26,7 @@ public:
   const char* name() const override { return "topic_shard"; }
   actor_kind kind() const noexcept override { return actor_kind::topic_shard; }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
+  std::uint16_t number() const noexcept { return shard_; }
 
   /// Takes the state that `from` has of this shard, and logs there from now
   /// on. Once, before the reactors run; any thread.
@@ -146,7 +147,7 @@ private:
   };
   std::vector<credit_owed> owed_;        ///< for `gathered_`
   std::vector<credit_owed> owed_in_log_; ///< for the entry in the log
-  std::array<std::int64_t, 4> shown_{};  ///< what the gauges hold of this
+  std::array<std::int64_t, 6> shown_{};  ///< what the gauges hold of this
 };
 
 } // namespace troupe::actors

@@ -110,6 +110,10 @@ struct hold_command {
   std::uint32_t token = 0;
 };
 
+/// Holds a filter in the name of nobody: of a declared group. No client has
+/// this Client Identifier.
+inline constexpr std::string_view declared_holder;
+
 /// The session is done with all its messages up to `sequence`.
 struct advance_command {
   std::string client_id;

@@ -92,6 +92,7 @@ applied_row read_applied(std::string_view value, const time_base& times) {
       x.retained = from.getRetained();
       x.delayed = from.getDelayed();
       x.backlog = from.getBacklog();
+      x.backlog_bytes = from.getBacklogBytes();
       return x;
     });
 }
@@ -144,7 +145,7 @@ group_row read_group(std::string_view value, const time_base& times) {
   return read_value<wire::GroupRow>(
     value, times, [](wire::GroupRow::Reader from, const source& in) {
       return group_row{from.getUpTo(), read_sequences(from.getOpen(), in),
-                       read_sequences(from.getDone(), in)};
+                       read_sequences(from.getDone(), in), from.getDeclared()};
     });
 }
 
@@ -330,6 +331,7 @@ std::string encode_row(const applied_row& x, const time_base& times) {
       to.setRetained(x.retained);
       to.setDelayed(x.delayed);
       to.setBacklog(x.backlog);
+      to.setBacklogBytes(x.backlog_bytes);
       if (!x.forwarded.empty())
         write(to.initForwarded(size_of(x.forwarded)), x.forwarded);
       if (!x.applied_from.empty())
@@ -376,6 +378,7 @@ std::string encode_holder_cursor(std::uint64_t sequence) {
 std::string encode_row(const group_row& x) {
   return build<wire::GroupRow>(
     x.open.size() + x.done.size(), [&](wire::GroupRow::Builder to) {
+      to.setDeclared(x.declared);
       to.setUpTo(x.up_to);
       write_sequences(x.open, [&](unsigned n) { return to.initOpen(n); });
       write_sequences(x.done, [&](unsigned n) { return to.initDone(n); });

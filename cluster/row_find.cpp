@@ -5,9 +5,9 @@
 #include "storage/keys.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace troupe::cluster {
 
@@ -51,11 +51,17 @@ private:
         return;
   }
   std::optional<holder_rows> holders_of(const std::string& client_id) const;
-  /// Up to where everybody is done with each filter's messages.
-  std::unordered_map<std::uint32_t, std::uint64_t> watermarks() const;
+  struct of_filter;
+  using filters = std::unordered_map<std::uint32_t, of_filter>;
+  /// Who holds each filter. @param counted  with `of_filter::holders`.
+  filters find_filters(bool counted) const;
+  static void take(std::uint32_t filter, std::uint64_t last,
+                   const page_row& page, clean_finds& into);
   void clean(std::uint32_t filter, std::uint64_t up_to,
              clean_finds& into) const;
-  void sweep(clean_finds& into) const;
+  void sweep_filter(cursor& pages, const of_filter& filter,
+                    const clean_wants& what, clean_finds& into) const;
+  void sweep(const clean_wants& what, clean_finds& into) const;
 
   const row_source& from_;
   std::uint16_t shard_;
@@ -244,6 +250,34 @@ disk_finds finder::operator()(const retained_wants& what) const {
 
 // ---- cleaning ---------------------------------------------------------------
 
+/// What is to be cleaned away of one filter.
+struct finder::of_filter {
+  std::uint64_t done = 0;             ///< nobody needs what is not greater
+  std::string client_id;              ///< whose `done` it is
+  std::vector<std::uint64_t> holders; ///< of each, if deliveries are counted
+  std::optional<group_row> group;
+
+  /// How many still had to get a message.
+  std::size_t owed(std::uint64_t sequence) const {
+    if (group)
+      return sequence <= group->up_to
+               ? std::count(group->open.begin(), group->open.end(), sequence)
+               : 1
+                   - std::count(group->done.begin(), group->done.end(),
+                                sequence);
+    return static_cast<std::size_t>(
+      std::count_if(holders.begin(), holders.end(),
+                    [&](std::uint64_t x) { return x < sequence; }));
+  }
+};
+
+void finder::take(std::uint32_t filter, std::uint64_t last,
+                  const page_row& page, clean_finds& into) {
+  into.pages.push_back({filter, last});
+  into.count += page.entries.size();
+  into.bytes += bytes_of(page);
+}
+
 /// Pages of one filter that end at `up_to` or before.
 void finder::clean(std::uint32_t filter, std::uint64_t up_to,
                    clean_finds& into) const {
@@ -255,15 +289,16 @@ void finder::clean(std::uint32_t filter, std::uint64_t up_to,
            return false;
          last_row row;
          decode(row_family::backlog, key, value, row);
-         into.pages.push_back({filter, last});
-         into.count += row.page.entries.size();
+         take(filter, last, row.page, into);
          return true;
        });
 }
 
-std::unordered_map<std::uint32_t, std::uint64_t> finder::watermarks() const {
+finder::filters finder::find_filters(bool counted) const {
   struct target final : row_target {
-    std::unordered_map<std::uint32_t, std::uint64_t> least;
+    explicit target(bool counts) : counted(counts) {}
+    bool counted;
+    filters found;
     std::string client_id;
     std::uint64_t cursor = 0;
     void load_holder(const std::string& id, std::uint32_t filter,
@@ -271,69 +306,136 @@ std::unordered_map<std::uint32_t, std::uint64_t> finder::watermarks() const {
       if (id != client_id)
         load_holder_cursor(id, 0);
       const auto done = std::max(cursor, x.start);
-      const auto [at, fresh] = least.try_emplace(filter, done);
-      if (!fresh)
-        at->second = std::min(at->second, done);
+      const auto [at, fresh] = found.try_emplace(filter);
+      if (fresh || done < at->second.done) {
+        at->second.done = done;
+        at->second.client_id = id;
+      }
+      if (counted)
+        at->second.holders.push_back(done);
     }
     void load_holder_cursor(const std::string& id, std::uint64_t x) override {
       client_id = id;
       cursor = x;
     }
     void load_group(std::uint32_t filter, group_row&& x) override {
-      least[filter] = x.open.empty() ? x.up_to : x.open.front() - 1;
+      auto& of = found[filter];
+      of.done = x.open.empty() ? x.up_to : x.open.front() - 1;
+      of.client_id.clear();
+      of.group = std::move(x);
     }
   };
-  target found;
+  target all{counted};
   const auto prefix = storage::key_of(shard_);
   // Groups last: their holders have no cursors.
   for (const auto family : {row_family::holder, row_family::group})
     scan(family, prefix, prefix,
          [&](std::string_view key, std::string_view value) {
-           decode(family, key, value, found);
+           decode(family, key, value, all);
            return true;
          });
-  return std::move(found.least);
+  return std::move(all.found);
+}
+
+/// The pages of one filter, at which `pages` stands; it stands behind them
+/// then.
+void finder::sweep_filter(cursor& pages, const of_filter& filter,
+                          const clean_wants& what, clean_finds& into) const {
+  struct kept_page {
+    std::uint64_t last;
+    page_row page;
+    std::size_t bytes;
+  };
+  // Enough to tell who keeps how much, unless all of it must be known.
+  const auto most_looked_at =
+    what.most_bytes != 0 ? ~std::size_t{0} : std::size_t{256};
+  const auto id = storage::get<std::uint32_t>(pages.key(), 2);
+  const auto prefix = storage::key_of(shard_, id);
+  clean_finds::pin pin{id, filter.client_id, 0, 0};
+  std::deque<kept_page> kept;
+  const auto give_up = [&](std::size_t clean_finds::*counter) {
+    auto& x = kept.front();
+    take(id, x.last, x.page, into);
+    for (const auto& y : x.page.entries)
+      into.*counter += filter.owed(y.sequence);
+    pin.messages -= x.page.entries.size();
+    pin.bytes -= x.bytes;
+    kept.pop_front();
+  };
+  std::size_t looked_at = 0;
+  for (; pages.valid() && pages.key().starts_with(prefix); pages.next()) {
+    last_row row;
+    decode(row_family::backlog, pages.key(), pages.value(), row);
+    const auto last = storage::get<std::uint64_t>(pages.key(), prefix.size());
+    if (last <= filter.done) {
+      take(id, last, row.page, into);
+      continue;
+    }
+    if (++looked_at > most_looked_at) {
+      pages.seek(storage::end_of_prefix(prefix));
+      break;
+    }
+    const auto& newest = row.page.entries.back().message;
+    const bool old =
+      what.oldest && newest && newest->received_at() < *what.oldest;
+    pin.messages += row.page.entries.size();
+    pin.bytes += bytes_of(row.page);
+    const auto bytes = bytes_of(row.page);
+    kept.push_back({last, std::move(row.page), bytes});
+    if (old) {
+      give_up(&clean_finds::too_old);
+      --looked_at;
+    } else if (what.most_bytes == 0) {
+      kept.clear();
+    }
+    while (what.most_bytes != 0 && pin.bytes > what.most_bytes
+           && kept.size() > 1)
+      give_up(&clean_finds::too_many);
+  }
+  if (pin.messages != 0)
+    into.pins.push_back(std::move(pin));
+  constexpr std::size_t most_pins = 10;
+  std::sort(into.pins.begin(), into.pins.end(),
+            [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  if (into.pins.size() > most_pins)
+    into.pins.pop_back();
 }
 
 /// Everything that nobody is behind. Cursors only grow, and new holders begin
 /// behind all there is, so what is found stays right.
-void finder::sweep(clean_finds& into) const {
+void finder::sweep(const clean_wants& what, clean_finds& into) const {
   const auto prefix = storage::key_of(shard_);
   const auto pages = from_.open(row_family::backlog, prefix);
   const auto messages = from_.open(row_family::message, prefix);
   // Opened before the cursors are read: what has come since is not seen.
-  const auto least = watermarks();
-  const auto done = [&](std::uint32_t filter) {
-    const auto at = least.find(filter);
-    return at == least.end() ? ~std::uint64_t{0} : at->second;
+  const auto all = find_filters(what.oldest || what.most_bytes != 0);
+  of_filter nobody;
+  nobody.done = ~std::uint64_t{0};
+  const auto of = [&](std::uint32_t id) -> const of_filter& {
+    const auto at = all.find(id);
+    return at == all.end() ? nobody : at->second;
   };
-  for (pages->seek(prefix); pages->valid();) {
-    const auto filter = storage::get<std::uint32_t>(pages->key(), 2);
-    const auto last = storage::get<std::uint64_t>(pages->key(), 6);
-    if (last <= done(filter)) {
-      last_row row;
-      decode(row_family::backlog, pages->key(), pages->value(), row);
-      into.pages.push_back({filter, last});
-      into.count += row.page.entries.size();
-      pages->next();
-    } else { // all others of this filter are greater
-      pages->seek(storage::end_of_prefix(storage::key_of(shard_, filter)));
-    }
-  }
+  for (pages->seek(prefix); pages->valid();)
+    sweep_filter(*pages, of(storage::get<std::uint32_t>(pages->key(), 2)), what,
+                 into);
   for (messages->seek(prefix); messages->valid(); messages->next()) {
     last_row row;
     decode(row_family::message, messages->key(), messages->value(), row);
     const auto sequence = storage::get<std::uint64_t>(messages->key(), 2);
-    if (std::all_of(row.message.filters.begin(), row.message.filters.end(),
-                    [&](std::uint32_t x) { return sequence <= done(x); }))
+    const bool old =
+      what.oldest && row.message.message->received_at() < *what.oldest;
+    if (old
+        || std::all_of(row.message.filters.begin(), row.message.filters.end(),
+                       [&](std::uint32_t x) { return sequence <= of(x).done; }))
       into.messages.push_back(sequence);
   }
+  into.swept = true;
 }
 
 disk_finds finder::operator()(const clean_wants& what) const {
   clean_finds found;
   if (what.sweep)
-    sweep(found);
+    sweep(what, found);
   else
     for (const auto& [filter, up_to] : what.filters)
       clean(filter, up_to, found);

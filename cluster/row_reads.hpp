@@ -113,8 +113,18 @@ struct clean_wants {
   std::vector<range> filters;
   /// Also whatever else nobody needs: this reads a lot.
   bool sweep = false;
+  // With it, what else is given up, by whole pages:
+  std::optional<time_point> oldest{}; ///< what was received before
+  std::uint64_t most_bytes = 0; ///< of a filter, the oldest first; 0: no limit
 };
 struct clean_finds {
+  /// What one holder of a filter keeps others, or nobody else, from cleaning.
+  struct pin {
+    std::uint32_t filter = 0;
+    std::string client_id; ///< who is furthest behind; empty: a group
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0; ///< of topics, payloads and properties
+  };
   struct page {
     std::uint32_t filter = 0;
     std::uint64_t last = 0; ///< sequence
@@ -122,6 +132,12 @@ struct clean_finds {
   std::vector<page> pages;
   std::vector<std::uint64_t> messages; ///< rows of `message`
   std::size_t count = 0;               ///< of messages in `pages`
+  std::size_t bytes = 0; ///< of these: topics, payloads and properties
+  // Deliveries that will not be made since their pages go:
+  std::size_t too_old = 0;
+  std::size_t too_many = 0;
+  bool swept = false;
+  std::vector<pin> pins; ///< of a sweep: the greatest, in that order
 };
 
 using disk_wants =

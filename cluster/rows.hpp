@@ -60,7 +60,8 @@ struct applied_row {
   std::uint64_t offline = 0; ///< of these, without an owner
   std::uint64_t retained = 0;
   std::uint64_t delayed = 0;
-  std::uint64_t backlog = 0; ///< messages in pages
+  std::uint64_t backlog = 0;       ///< messages in pages
+  std::uint64_t backlog_bytes = 0; ///< `bytes_of` these pages
 };
 
 /// A session that outlives its connection, or has a Will.
@@ -106,6 +107,7 @@ struct group_row {
   std::uint64_t up_to = 0;
   std::vector<std::uint64_t> open;
   std::vector<std::uint64_t> done;
+  bool declared = false; ///< held in the name of nobody, too
 };
 
 /// Messages of one filter, in the order of their sequences.
@@ -116,6 +118,16 @@ struct page_row {
   };
   std::vector<entry> entries;
 };
+
+/// Topics, payloads and properties of the messages that a page has itself.
+inline std::size_t bytes_of(const page_row& x) {
+  std::size_t bytes = 0;
+  for (const auto& y : x.entries)
+    if (y.message)
+      bytes += y.message->topic().size() + y.message->payload().size()
+               + y.message->properties().size();
+  return bytes;
+}
 
 /// A message that matched several filters.
 struct message_row {

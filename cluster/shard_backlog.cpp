@@ -111,6 +111,7 @@ void shard_state_machine::write_pages(row_writer& to) {
     to.page(id, last, &x.page);
     by_id_.at(id)->pages_up_to = last;
     at_.backlog += x.page.entries.size();
+    at_.backlog_bytes += bytes_of(x.page);
     x.page.entries.clear();
     x.bytes = 0;
   };
@@ -328,20 +329,25 @@ void shard_state_machine::finish_fetch(const fetch_read& x, fetched_page&& page,
 
 // ---- cleaning --------------------------------------------------------------
 
-void shard_state_machine::sweep() {
+void shard_state_machine::sweep(time_point now) {
   for (const auto& [id, row] : by_id_)
     if (row->shared())
       sum_up(*row, 1);
   sweep_ = true;
-  ask_to_clean();
+  ask_to_clean(now);
 }
 
-void shard_state_machine::ask_to_clean() {
+void shard_state_machine::ask_to_clean(time_point now) {
   if (!options_.has_disk || cleaning_ != cleaning::idle
       || (to_clean_.empty() && !sweep_))
     return;
   clean_wants wants;
   wants.sweep = std::exchange(sweep_, false);
+  if (wants.sweep) {
+    if (options_.stored_age_max.count() != 0)
+      wants.oldest = now - options_.stored_age_max;
+    wants.most_bytes = options_.stored_bytes_max;
+  }
   for (const auto& [id, up_to] : std::exchange(to_clean_, {}))
     wants.filters.push_back({id, up_to});
   cleaning_ = cleaning::asked;
@@ -349,8 +355,16 @@ void shard_state_machine::ask_to_clean() {
 }
 
 void shard_state_machine::answer_clean(clean_finds&& found) {
+  if (found.swept)
+    pins_ = std::move(found.pins);
+  if (found.too_old != 0)
+    effects_.dropped(drop_reason::expired, found.too_old);
+  if (found.too_many != 0)
+    effects_.dropped(drop_reason::queue_full, found.too_many);
   cleaned_ = std::move(found);
   at_.backlog -= std::min<std::uint64_t>(at_.backlog, cleaned_.count);
+  at_.backlog_bytes -=
+    std::min<std::uint64_t>(at_.backlog_bytes, cleaned_.bytes);
   cleaned_with_ = 0;
   cleaning_ = cleaned_.pages.empty() && cleaned_.messages.empty()
                 ? cleaning::idle

@@ -137,6 +137,9 @@ void shard_state_machine::on(hold_command& x, time_point) {
     ++filters_.change(row_key(row->name)).row.holders;
     count_cursor(*row, *one, 0, held.done(*one));
   }
+  if (x.client_id == declared_holder && row->shared()
+      && !std::exchange(row->group->declared, true))
+    note(changed_groups_, row->row.id);
   one->row.options = wanted.options;
   one->row.identifier = wanted.identifier;
   one->dirty = true;
@@ -152,6 +155,9 @@ void shard_state_machine::remove_holder(const std::string& client_id,
   holders_.change(client_id);
   uncount_cursor(*held, *one);
   one->counted_in = 0;
+  if (client_id == declared_holder && row.shared()
+      && std::exchange(row.group->declared, false))
+    note(changed_groups_, row.row.id);
   one->gone = one->dirty = true;
   filters_.change(row_key(row.name));
   if (--row.row.holders == 0)

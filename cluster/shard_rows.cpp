@@ -83,7 +83,8 @@ void shard_state_machine::take_changes(std::uint64_t index, row_writer& to) {
     const auto& group = *by_id_.at(id)->group;
     const group_row row{group.up_to,
                         {group.open.begin(), group.open.end()},
-                        {group.done.begin(), group.done.end()}};
+                        {group.done.begin(), group.done.end()},
+                        group.declared};
     to.group(id, &row);
   }
   if (options_.has_disk)
@@ -108,7 +109,7 @@ void shard_state_machine::take_changes(std::uint64_t index, row_writer& to) {
   taken_.emplace_back(index, at_.sequence);
 }
 
-void shard_state_machine::stored(std::uint64_t index) {
+void shard_state_machine::stored(std::uint64_t index, time_point now) {
   stored_ = std::max(stored_, index);
   const auto seen =
     reading_since_.empty()
@@ -137,7 +138,7 @@ void shard_state_machine::stored(std::uint64_t index) {
   if (cleaning_ == cleaning::answered && cleaned_with_ != 0
       && cleaned_with_ <= stored_)
     cleaning_ = cleaning::idle;
-  ask_to_clean();
+  ask_to_clean(now);
 }
 
 // ---- what is always in memory ----------------------------------------------
@@ -170,6 +171,7 @@ void shard_state_machine::load_filter(filter_name&& name, const filter_row& x) {
 
 void shard_state_machine::load_group(std::uint32_t filter, group_row&& x) {
   auto& group = *by_id_.at(filter)->group;
+  group.declared = x.declared;
   group.up_to = x.up_to;
   group.open.insert(x.open.begin(), x.open.end());
   group.done.insert(x.done.begin(), x.done.end());

@@ -158,9 +158,8 @@ void shard_state_machine::on(publish_command& x, time_point now) {
 
 void shard_state_machine::match(std::string_view topic) {
   matched_.clear();
-  if (may_be_held(topic))
-    if (auto* exact = filters_.find(topic))
-      matched_.push_back(exact);
+  if (auto* exact = filters_.find(topic))
+    matched_.push_back(exact);
   if (definitions_.empty())
     return;
   matched_ids_.clear();

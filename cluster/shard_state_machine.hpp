@@ -30,8 +30,10 @@ struct shard_options {
   bool retain = true;
   std::size_t retained_max = 0; ///< messages, 0: no limit
   std::size_t delayed_max = 0;  ///< messages, 0: no limit
-  /// Of stored messages in memory, 0: no limit. Without a disk only.
+  /// Of stored messages, 0: no limit. With a disk, of each filter, in its
+  /// pages; without, of the whole shard.
   std::size_t stored_bytes_max = 0;
+  std::chrono::seconds stored_age_max{0}; ///< likewise; with a disk only
   /// Whether rows are kept there and read back; else all of them stay here.
   bool has_disk = false;
   /// Stored messages that stay in memory though the disk has them, in bytes.
@@ -112,9 +114,12 @@ public:
   /// The disk has the rows of `take_changes(index)`, for whoever reads it and
   /// for good. Gives memory back; not while commands wait that `want` was
   /// asked for.
-  void stored(std::uint64_t index);
-  /// Has the disk searched for what nobody needs any more; not often.
-  void sweep();
+  void stored(std::uint64_t index, time_point now);
+  /// Has the disk searched for what nobody needs any more, or what is beyond
+  /// the limits; not often.
+  void sweep(time_point now);
+  /// Who keeps most from being cleaned away, as of the last `sweep`.
+  const std::vector<clean_finds::pin>& pins() const noexcept { return pins_; }
 
   // Puts rows back that are always in memory, before anything is applied:
   // `applied` first, filters before groups.
@@ -140,11 +145,23 @@ public:
   std::size_t delayed_count() const noexcept { return at_.delayed; }
   /// Messages that are kept for somebody, or were and are not cleaned away.
   std::size_t stored_count() const noexcept { return at_.backlog + unwritten_; }
+  /// Of those in memory.
   std::size_t stored_bytes() const noexcept { return stored_bytes_; }
+  /// Of those on the disk, but for messages that several filters share.
+  std::uint64_t backlog_bytes() const noexcept { return at_.backlog_bytes; }
   std::size_t session_count() const noexcept { return at_.sessions; }
   std::size_t offline_count() const noexcept { return at_.offline; }
   /// Rows in memory, of all kinds.
   std::size_t resident_count() const noexcept;
+  /// Calls `f(filter_name, durable members, whether it is declared, messages
+  /// that live members have)` for each durable group.
+  template <class F>
+  void for_each_group(F&& f) const {
+    for (const auto& [id, row] : by_id_)
+      if (row->shared())
+        f(row->name, row->row.holders - (row->group->declared ? 1 : 0),
+          row->group->declared, row->group->leased.size());
+  }
   /// Whether a durable group's messages are stored or handed out here.
   bool keeps_for_group(std::string_view share_name,
                        std::string_view filter) const;
@@ -155,7 +172,7 @@ private:
     std::uint64_t up_to = 0; ///< as in `group_row`
     std::set<std::uint64_t> open;
     std::set<std::uint64_t> done;
-    bool dirty = false;
+    bool declared = false;
     // Of the leader:
     std::unordered_set<std::uint64_t> leased; ///< with a live member
     std::uint64_t handed = 0; ///< all up to here are leased or finished
@@ -262,7 +279,7 @@ private:
   void make_room();
   void write_pages(row_writer& to);
   void evict_tail();
-  void ask_to_clean();
+  void ask_to_clean(time_point now);
   void answer_clean(clean_finds&& found);
   /// What a session's page is made of.
   class page_maker;
@@ -403,6 +420,7 @@ private:
   // Cleaning: one question at a time.
   std::map<std::uint32_t, std::uint64_t> to_clean_; ///< by filter, up to
   clean_finds cleaned_;                             ///< to be deleted
+  std::vector<clean_finds::pin> pins_;
   enum class cleaning : std::uint8_t { idle, asked, answered };
   cleaning cleaning_ = cleaning::idle;
   std::uint64_t cleaned_with_ = 0; ///< applied index; 0: not yet

@@ -29,7 +29,7 @@ void shard_state_machine::want_holders(const std::string& client_id,
 }
 
 void shard_state_machine::want_filter(std::string_view topic, row_wants& to) {
-  if (!filters_.knows(topic))
+  if (!filters_.knows(topic) && may_be_held(topic))
     to.filters.emplace_back(topic);
 }
 
@@ -40,8 +40,7 @@ void shard_state_machine::want_retained(std::string_view topic, row_wants& to) {
 
 void shard_state_machine::want_message(const protocol::message& x,
                                        row_wants& to) {
-  if (may_be_held(x.topic()))
-    want_filter(x.topic(), to);
+  want_filter(x.topic(), to);
   if (x.retain() && options_.retain)
     want_retained(x.topic(), to);
 }

@@ -31,6 +31,7 @@ struct AppliedRow {
   retained @11 :UInt64;
   delayed @12 :UInt64;
   backlog @13 :UInt64;        # messages in pages
+  backlogBytes @14 :UInt64;   # their topics, payloads and properties
 }
 
 struct SessionRow {
@@ -68,6 +69,7 @@ struct GroupRow {
   upTo @0 :UInt64;       # sequence; done up to here, but
   open @1 :List(UInt64); # these; ascending
   done @2 :List(UInt64); # and behind it these, ascending
+  declared @3 :Bool;     # held in the name of nobody, too
 }
 
 struct PageRow {

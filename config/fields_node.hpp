@@ -181,6 +181,20 @@ inline constexpr auto fields<storage> = std::tuple{
         reload::cold,
         "Bytes in the log of a shard after which it writes what has changed "
         "before the interval is over."},
+  field{&storage::tail,
+        "tail",
+        {0_KB, 65'536_MB},
+        reload::cold,
+        "Memory for messages that the state database has already, so that "
+        "sessions that fall a little behind do not read it. Evenly over the "
+        "shards."},
+  field{&storage::sweep_interval,
+        "sweep_interval",
+        {1s, 24h},
+        reload::cold,
+        "How often the state database is searched for messages that nobody "
+        "waits for any more, or that are beyond durable.max_age and "
+        "durable.max_bytes. It takes a tenth of a thread at most."},
   field{&storage::low_space,
         "low_space",
         {0_KB, 1'048'576_MB},

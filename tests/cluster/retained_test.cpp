@@ -41,8 +41,8 @@ public:
   void snapshot() {
     if (auto* x = dynamic_cast<durable_shard*>(shard_.get())) {
       x->snapshot();
-      x->state.stored(x->index); // what is not needed leaves memory
-      x->state.stored(x->index);
+      x->state.stored(x->index, x->now); // what is not needed leaves memory
+      x->state.stored(x->index, x->now);
     }
   }
   retained_page page(const std::string& filter, const std::string& after,

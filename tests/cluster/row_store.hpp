@@ -260,14 +260,14 @@ struct durable_shard : test_shard {
     state.take_changes(++index, changes);
     disk.write(changes.take());
     log.clear();
-    state.stored(index);
+    state.stored(index, now);
     answer_reads();
     rows = row_store{disk, made_with.shard};
   }
   /// Cleans away what nobody needs.
   void sweep() {
     for (int i = 0; i < 3; ++i) { // sum up, find, delete
-      state.sweep();
+      state.sweep(now);
       go_on();
       snapshot();
     }
