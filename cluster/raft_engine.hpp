@@ -27,7 +27,9 @@ public:
 /// The part of the core that is behind one foreign call, for many shards: what
 /// their replicas want of it is gathered, handed over at once, and what it
 /// answers is carried out. Belongs to one thread; engines on different threads
-/// do not meet. The first one of a process starts the Go runtime.
+/// do not meet. A program that is linked with it has Go's runtime, with threads
+/// that are made when it is loaded: signals that it reads from a descriptor
+/// must be blocked before (ADR 11).
 class raft_engine {
 public:
   using time_point = protocol::time_point;

@@ -91,14 +91,17 @@ void raft_log::open() {
 log_index raft_log::propose(entry_ptr entry) {
   const auto bytes = encode_entry(*entry, times_);
   const auto number = ++proposed_;
-  // In a term that another one leads, this one has no entries.
-  const auto term = role_ == raft_role::leader ? term_ : 0;
+  // Nobody else adds to a leader's term, but for its first entry; in a term
+  // that another one leads, this replica has none.
+  const bool leader = role_ == raft_role::leader;
+  const auto term = leader ? term_ : 0;
+  const auto index = std::max(proposed_last_, last_) + 1;
+  if (leader)
+    proposed_last_ = index;
   waiting_.push_back({number, term, std::move(entry)});
   engine_.put(raft_engine::input::propose, slot_, {number, term},
               bytes_of(bytes));
-  // Nobody else adds to this term's entries, but for the first.
-  proposed_last_ = std::max(proposed_last_, last_) + 1;
-  return proposed_last_;
+  return index;
 }
 
 std::size_t raft_log::take_size() noexcept { return std::exchange(size_, 0); }

@@ -25,6 +25,7 @@ func (m memory) InitialState() (raftpb.HardState, raftpb.ConfState, error) {
 
 // replica is one shard's member of its Raft group.
 type replica struct {
+	self    uint64
 	slot    uint32
 	node    *raft.RawNode
 	log     memory
@@ -77,7 +78,7 @@ func openReplica(self uint64, slot uint32, in body) *replica {
 	if err != nil {
 		panic(err)
 	}
-	return &replica{slot: slot, node: node, log: log, most: 2*election + 1}
+	return &replica{self: self, slot: slot, node: node, log: log, most: 2*election + 1}
 }
 
 // tick passes time. After a pause of more than two election timeouts a leader
@@ -91,11 +92,12 @@ func (r *replica) tick(count uint64) {
 	}
 }
 
-// step takes a message of another replica. One that cannot be read, or is of a
-// kind that no replica sends, is as good as lost on its way.
+// step takes a message of another replica. One that cannot be read, is for
+// somebody else, or of a kind that no replica sends, is as good as lost on its
+// way. What is cut off reads as a message with zeroes, which is longer.
 func (r *replica) step(in body) {
 	var m raftpb.Message
-	if m.Unmarshal(in) != nil {
+	if m.Unmarshal(in) != nil || m.Size() != len(in) || m.To != r.self {
 		return
 	}
 	switch m.Type {
