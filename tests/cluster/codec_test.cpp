@@ -1,5 +1,6 @@
 // Entries of the log and rows of the state database as bytes.
 
+#include "cluster/raft_records.hpp"
 #include "protocol/hash.hpp"
 #include "storage/keys.hpp"
 #include "tests/cluster/codec_support.hpp"
@@ -645,6 +646,7 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_log_are_what_is_written) {
   x.commands.emplace_back(std::move(publish));
   x.commands.emplace_back(advance_command{"meter-12", 41});
   check_example("log.md", "entry", encode(x));
+  check_example("log.md", "hard", encode_hard_state({7, 2, 41}));
 }
 
 BOOST_AUTO_TEST_CASE(the_examples_of_the_state_are_what_is_written) {

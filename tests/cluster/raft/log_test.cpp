@@ -22,7 +22,7 @@ using troupe::storage::storage_error;
 namespace {
 
 constexpr std::uint16_t shard = 2;
-constexpr time_base times{start_time, 1'767'225'600'000};
+const time_base times{start_time, 1'767'225'600'000};
 
 /// An entry that is known from its one command.
 entry_ptr entry(const std::string& topic) {

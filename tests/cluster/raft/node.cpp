@@ -8,7 +8,7 @@ using namespace cluster;
 
 namespace {
 
-constexpr time_base times{start_time, 1'767'225'600'000};
+const time_base times{start_time, 1'767'225'600'000};
 constexpr auto tick_interval = 20ms;
 
 shard_options options_of(std::uint16_t shard) {

@@ -21,7 +21,7 @@ using namespace troupe::test;
 
 namespace {
 
-constexpr time_base times{start_time, 1'767'225'600'000};
+const time_base times{start_time, 1'767'225'600'000};
 
 sigset_t ending() {
   sigset_t set;
@@ -110,6 +110,7 @@ BOOST_AUTO_TEST_CASE(a_broken_pipe_that_is_ignored_stays_so) {
 BOOST_AUTO_TEST_CASE(engines_on_several_threads_do_not_meet) {
   std::vector<std::size_t> counts(4);
   std::vector<std::thread> threads;
+  threads.reserve(counts.size());
   for (auto& x : counts)
     threads.emplace_back([&x] { x = commit_some(500); });
   for (auto& x : threads)
