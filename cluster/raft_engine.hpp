@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -54,8 +55,9 @@ public:
   /// Whether `turn` has something to do.
   bool pending() const noexcept { return !in_.empty(); }
   /// Hands over what was gathered and has the replicas carry out the answer.
-  /// What they gather meanwhile is for the next turn.
-  /// @throws raft_failure
+  /// What they gather meanwhile is for the next turn. Not from their callbacks.
+  /// @throws raft_failure, and what a callback throws: then the rest of the
+  ///         answer is lost, and the engine must not be used any more either.
   void turn();
 
   /// Makes the random part of election timeouts repeatable, in all engines of
