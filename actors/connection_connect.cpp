@@ -158,7 +158,7 @@ void connection::take_connect(const protocol::connect_packet& in) {
         || rules.message_expiry_interval != 0xFFFF'FFFF)
       made.message_expiry_interval = cap_message_expiry(
         in.will->message_expiry_interval, rules.message_expiry_interval);
-    made.received_at = at().now();
+    made.received_at = at().shared().as_stored(at().now());
     made.publisher = protocol::hash64(x.client_id);
     x.will = std::make_shared<cluster::will_record>();
     x.will->message = protocol::message::make(made);

@@ -7,6 +7,7 @@
 #include "actors/output.hpp"
 #include "actors/pinned_actor.hpp"
 #include "actors/subscription_index.hpp"
+#include "cluster/time_base.hpp"
 #include "net/reactor.hpp"
 #include "protocol/read_block.hpp"
 
@@ -69,6 +70,14 @@ struct shared_state {
   /// before a message is routed; a subscriber reads it after it joined the
   /// index, so either of the two sees the other.
   std::vector<std::atomic<std::int64_t>> retained_in_shard;
+
+  /// How times are stored; set before the reactors run. Null: they are not.
+  const cluster::time_base* times = nullptr;
+  /// The way a message that comes now will be read of the disk, so that all
+  /// who have it agree when it expires.
+  cluster::time_point as_stored(cluster::time_point x) const noexcept {
+    return times == nullptr ? x : times->rounded(x);
+  }
 
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};

@@ -176,6 +176,8 @@ struct metrics {
   std::atomic<std::int64_t> retained{0};
   std::atomic<std::int64_t> delayed{0};
   std::atomic<std::int64_t> stored{0};
+  std::atomic<std::int64_t> backlog_bytes{0};
+  std::atomic<std::int64_t> resident_rows{0};
   std::atomic<std::int64_t> offline_sessions{0};
 };
 

@@ -102,6 +102,7 @@ void node::end_without_threads() {
 
 void node::start() {
   if (storage_) {
+    shared_->times = &storage_->times();
     for (auto* x : shared_->shard_actors)
       x->recover(*storage_);
     // Threads of the databases begin here, with this thread's file table.
@@ -201,11 +202,12 @@ void node::stop() {
   shared_->graveyard.drain();
 }
 
-void node::settle_shards() {
+bool node::settle_shards() {
   // What one shard commits may be for another, so a quiet round is not enough.
   const auto until =
     std::chrono::steady_clock::now() + std::chrono::seconds{10};
-  for (int quiet = 0; quiet < 3 && std::chrono::steady_clock::now() < until;) {
+  int quiet = 0;
+  while (quiet < 3 && std::chrono::steady_clock::now() < until) {
     std::atomic<bool> busy{false};
     on_all([&](home& on) {
       for (const auto* x : shared_->shard_actors)
@@ -216,12 +218,15 @@ void node::settle_shards() {
     if (busy)
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
+  return quiet == 3;
 }
 
 node::numbers node::count_all() {
   numbers all;
   all.counters.resize(counter_descriptions.size());
   all.reactors.resize(shared_->homes.size());
+  std::int64_t backlog_bytes = 0;
+  std::int64_t resident_rows = 0;
   std::mutex guard;
   on_all([&](home& on) {
     std::int64_t in_flight = 0;
@@ -243,6 +248,8 @@ node::numbers node::count_all() {
     all.retained += x.retained.load();
     all.delayed += x.delayed.load();
     all.stored += x.stored.load();
+    backlog_bytes += x.backlog_bytes.load();
+    resident_rows += x.resident_rows.load();
     all.in_flight += in_flight;
     all.queued += queued;
     auto& r = all.reactors[on.index()];
@@ -268,24 +275,94 @@ node::numbers node::count_all() {
   if (storage_) {
     const auto log = storage_->log().counters();
     const auto state = storage_->state().counters();
-    all.storage = {.log_groups = log.groups,
-                   .log_entries = log.entries,
-                   .log_bytes = log.bytes,
-                   .log_write_nanoseconds = log.write_ns,
-                   .log_longest_write_nanoseconds = log.longest_write,
-                   .log_largest_group = log.largest_group,
-                   .log_disk_bytes = storage_->log().disk().total(),
-                   .state_writes = state.writes,
-                   .state_rows = state.rows,
-                   .state_bytes = state.bytes,
-                   .state_syncs = state.syncs,
-                   .state_sync_nanoseconds = state.sync_ns,
-                   .state_queued = state.queued,
-                   .state_disk_bytes = storage_->state().disk().total(),
-                   .free_bytes = storage_->free_bytes(),
-                   .space = static_cast<std::uint64_t>(storage_->space())};
+    all.storage = {
+      .log_groups = log.groups,
+      .log_entries = log.entries,
+      .log_bytes = log.bytes,
+      .log_write_nanoseconds = log.write_ns,
+      .log_longest_write_nanoseconds = log.longest_write,
+      .log_largest_group = log.largest_group,
+      .log_disk_bytes = storage_->log().disk().total(),
+      .state_writes = state.writes,
+      .state_rows = state.rows,
+      .state_bytes = state.bytes,
+      .state_syncs = state.syncs,
+      .state_sync_nanoseconds = state.sync_ns,
+      .state_queued = state.queued,
+      .state_disk_bytes = storage_->state().disk().total(),
+      .free_bytes = storage_->free_bytes(),
+      .space = static_cast<std::uint64_t>(storage_->space()),
+      .clock_jump_ms = static_cast<std::uint64_t>(storage_->clock().excess()),
+      .backlog_bytes = static_cast<std::uint64_t>(backlog_bytes),
+      .resident_rows = static_cast<std::uint64_t>(resident_rows),
+      .exact_filter_bytes = shared_->index.exact_durable().memory(),
+      .cache_bytes = storage_->cache_bytes()};
   }
   return all;
+}
+
+template <class F>
+void node::on_all_shards(F&& f) {
+  on_all([&](home& on) {
+    for (auto* x : shared_->shard_actors)
+      if (&x->at() == &on)
+        f(*x);
+  });
+}
+
+std::vector<node::pin> node::pins() {
+  std::vector<pin> all;
+  std::mutex guard;
+  on_all_shards([&](const topic_shard& x) {
+    const std::lock_guard lock(guard);
+    for (const auto& one : x.state().pins())
+      all.push_back({x.number(), one});
+  });
+  std::sort(all.begin(), all.end(), [](const pin& a, const pin& b) {
+    return a.what.bytes > b.what.bytes;
+  });
+  return all;
+}
+
+std::vector<node::group> node::groups() {
+  std::map<std::pair<std::string, std::string>, group> all;
+  std::mutex guard;
+  on_all_shards([&](const topic_shard& x) {
+    const std::lock_guard lock(guard);
+    x.state().for_each_group([&](const cluster::filter_name& name,
+                                 std::uint64_t members, bool declared,
+                                 std::uint64_t leased) {
+      auto& to = all[{name.share_name, name.filter}];
+      to.name = name;
+      to.members = std::max(to.members, members);
+      to.declared |= declared;
+      to.leased += leased;
+    });
+  });
+  std::vector<group> made;
+  for (auto& [name, x] : all)
+    made.push_back(std::move(x));
+  return made;
+}
+
+bool node::declare_group(const cluster::filter_name& name, bool declared) {
+  std::promise<void> sent;
+  shared_->homes.front()->post([&] {
+    cluster::hold_command command;
+    command.client_id = std::string{cluster::declared_holder};
+    command.subscription.share_name = name.share_name;
+    command.subscription.filter = name.filter;
+    command.subscription.options.maximum_qos = protocol::qos::exactly_once;
+    command.holds = declared;
+    auto& on = *shared_->homes.front();
+    on.for_each_shard_of(name.filter, [&](std::uint16_t shard) {
+      on.to_shard(shard, cluster::hold_command{command});
+    });
+    on.send_batches();
+    sent.set_value();
+  });
+  sent.get_future().wait();
+  return settle_shards();
 }
 
 std::vector<connection::info> node::clients() {
@@ -354,7 +431,7 @@ bool node::kick_client(std::string_view client_id) {
 
 void node::publish(const protocol::message_options& what) {
   auto options = what;
-  options.received_at = std::chrono::steady_clock::now();
+  options.received_at = shared_->as_stored(std::chrono::steady_clock::now());
   const auto message = protocol::message::make(options);
   auto& on = *shared_->homes.front();
   on.post([&on, message] { on.publish(message); });

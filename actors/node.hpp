@@ -102,9 +102,36 @@ public:
       std::uint64_t state_disk_bytes = 0;
       std::uint64_t free_bytes = 0;
       std::uint64_t space = 0; ///< 0 enough, 1 low, 2 full
+      std::uint64_t clock_jump_ms = 0;
+      std::uint64_t backlog_bytes = 0;
+      std::uint64_t resident_rows = 0;
+      std::uint64_t exact_filter_bytes = 0;
+      std::uint64_t cache_bytes = 0; ///< memtables, too
     } storage;
   };
   numbers count_all();
+
+  /// Who keeps most of the backlog from being cleaned away, the greatest
+  /// first, as it was found last.
+  struct pin {
+    std::uint16_t shard = 0;
+    cluster::clean_finds::pin what;
+  };
+  std::vector<pin> pins();
+
+  /// A durable shared group, of one shard.
+  struct group {
+    cluster::filter_name name;
+    std::uint64_t members = 0; ///< durable sessions, live or not
+    bool declared = false;
+    std::uint64_t leased = 0; ///< messages that live members have
+  };
+  /// Summed up over the shards.
+  std::vector<group> groups();
+  /// Keeps messages for a group though it has no members, or no longer. The
+  /// name and the filter are valid. @returns false if the shards did not say in
+  /// time that they know.
+  bool declare_group(const cluster::filter_name& name, bool declared);
 
   std::vector<connection::info> clients();
   std::optional<connection::info> client(std::string_view client_id);
@@ -127,7 +154,11 @@ private:
   void on_all(F&& f);
   void open(const listener_options& of);
   /// Waits until what shards have under way is committed.
-  void settle_shards();
+  /// Waits for shards that have something to commit, ten seconds at most.
+  /// @returns whether none has.
+  bool settle_shards();
+  template <class F>
+  void on_all_shards(F&& f);
   /// Ends the actors that are left, on the caller's thread: no reactor runs.
   void end_without_threads();
 

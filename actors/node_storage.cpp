@@ -2,11 +2,15 @@
 
 #include "actors/home.hpp"
 #include "actors/topic_shard.hpp"
+#include "cluster/log_codec.hpp"
 #include "cluster/row_codec.hpp"
 #include "storage/data_format.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <ctime>
+#include <malloc.h>
 #include <map>
 
 namespace troupe::actors {
@@ -37,19 +41,47 @@ storage::state_store_options state_options(const storage_options& from) {
 }
 
 /// Time goes on from where the shards stand, whatever the clock says now.
-cluster::time_base time_of(const storage::state_store& state) {
+cluster::clock_at_start read_clock(const storage::state_store& state,
+                                   const storage::log_store& log,
+                                   std::size_t shards,
+                                   const storage_options& options) {
   std::int64_t greatest = 0;
   state.scan(static_cast<std::uint8_t>(cluster::row_family::applied), {},
              [&](std::string_view, std::string_view value) {
                greatest = std::max(greatest, cluster::stored_time(value));
                return true;
              });
+  const cluster::time_base as_stored{cluster::time_point{}, 0};
+  for (std::size_t i = 0; i < shards; ++i) {
+    const auto shard = static_cast<std::uint16_t>(i);
+    const auto last = log.last_index(shard);
+    if (last == 0)
+      continue;
+    log.read(shard, last, [&](std::uint64_t, auto bytes) {
+      const auto at = cluster::decode_entry(bytes, as_stored).at;
+      greatest = std::max(greatest, as_stored.to_stored(at));
+      return false;
+    });
+  }
   const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
                       std::chrono::system_clock::now().time_since_epoch())
                       .count();
-  return cluster::time_base::going_on(std::chrono::steady_clock::now(), wall,
-                                      greatest);
+  return {wall, greatest, options.max_clock_jump};
 }
+
+/// A stored time for people.
+std::string text_of(std::int64_t stored) {
+  const auto seconds = static_cast<std::time_t>(stored / 1000);
+  std::tm parts{};
+  std::array<char, 64> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr)
+    return std::to_string(stored) + " ms since 1970";
+  return {text.data(), std::strftime(text.data(), text.size(),
+                                     "%Y-%m-%d %H:%M:%S UTC", &parts)};
+}
+
+/// How far the wall clock may be put back without a word.
+constexpr std::chrono::milliseconds usual_step = std::chrono::minutes{1};
 
 } // namespace
 
@@ -59,14 +91,19 @@ node_storage::node_storage(const storage_options& options, std::size_t shards)
               options)),
     log_(log_options(options)),
     state_(state_options(options)),
-    times_(time_of(state_)) {}
+    clock_(read_clock(state_, log_, shards, options)),
+    times_(
+      cluster::time_base::going_on(std::chrono::steady_clock::now(), clock_)) {}
 
 void node_storage::start(shared_state& shared) {
   shared_ = &shared;
+  check_clock();
   log_.start([this](std::span<const storage::appended> group) { told(group); });
   state_.start([this](std::uint16_t shard, std::uint64_t applied) {
-    trim(shard, applied);
+    stored(shard, applied);
   });
+  for (auto& x : readers_)
+    x.start();
   storage::space_options space;
   space.directory = options_.directory;
   space.low_bytes = options_.low_space;
@@ -75,6 +112,26 @@ void node_storage::start(shared_state& shared) {
   space_.emplace(space, [this](storage::space_level level, std::uint64_t free) {
     space_changed(level, free);
   });
+}
+
+void node_storage::check_clock() {
+  const auto say = [&](const std::string& text) {
+    shared_->log({log_level::warning, "storage.clock", text, {}, {}});
+  };
+  const auto times = "the clock shows " + text_of(clock_.wall)
+                     + ", the last time that is stored is "
+                     + text_of(clock_.greatest) + ": ";
+  if (clock_.excess() > 0)
+    say(times
+        + "of what is between, only durability.max_clock_jump counts for what "
+          "expires. If the clock is wrong, set it. If the broker was down for "
+          "so long, or had nothing to store, all is well; for all of it to "
+          "count, start it once with --set "
+          "durability.max_clock_jump=infinity");
+  else if (clock_.greatest - clock_.wall > usual_step.count())
+    say(times
+        + "expiry goes on from the latter, and the time that the broker was "
+          "down does not count. If the clock is wrong, set it");
 }
 
 void node_storage::space_changed(storage::space_level level,
@@ -97,6 +154,57 @@ void node_storage::space_changed(storage::space_level level,
         "the disk is getting full: " + left + " (storage.low_space)");
   else
     say(log_level::info, "there is room on the disk again: " + left);
+}
+
+void node_storage::read(std::uint16_t shard, cluster::disk_wants&& what) {
+  const auto* clean = std::get_if<cluster::clean_wants>(&what);
+  if (shard == 0 && clean != nullptr && clean->sweep)
+    readers_[0].post([] { return_memory(); });
+  auto& from = readers_[shard % readers_.size()];
+  from.post([this, shard, wants = std::move(what)] {
+    try {
+      const cluster::stored_rows rows{state_};
+      auto found = std::make_shared<cluster::disk_finds>(
+        cluster::find(rows, shard, times_, wants));
+      shared_->homes[shard % shared_->homes.size()]->post(
+        [this, shard, answer = std::move(found)] {
+          if (auto* to = shared_->shard_actors[shard])
+            to->answered(std::move(*answer));
+        });
+    } catch (const std::exception& e) {
+      fail("shard " + std::to_string(shard) + " cannot read its rows in "
+           + options_.directory.string() + ": " + e.what());
+    }
+  });
+}
+
+std::uint64_t node_storage::cache_bytes() const {
+  const auto log = log_.memory();
+  const auto state = state_.memory();
+  return log.memtables + log.cache + state.memtables + state.cache;
+}
+
+/// What was freed in many places stays with the process otherwise.
+void node_storage::return_memory() {
+  constexpr std::size_t enough = std::size_t{64} << 20;
+  if (const auto heap = ::mallinfo2();
+      heap.fordblks > enough && heap.fordblks > heap.uordblks / 4)
+    ::malloc_trim(0);
+}
+
+void node_storage::fail(std::string_view what) const {
+  if (options_.on_failure)
+    options_.on_failure(what);
+  else
+    storage::abort_with(what);
+}
+
+void node_storage::stored(std::uint16_t shard, std::uint64_t applied) {
+  trim(shard, applied);
+  shared_->homes[shard % shared_->homes.size()]->post([this, shard, applied] {
+    if (auto* to = shared_->shard_actors[shard])
+      to->stored(applied);
+  });
 }
 
 /// All that is in the state but the last entry, which tells to a later start,
@@ -156,6 +264,8 @@ void node_storage::backup(const std::filesystem::path& directory) {
 
 void node_storage::stop() {
   space_.reset();
+  for (auto& x : readers_)
+    x.stop();
   log_.stop();
   state_.stop();
 }

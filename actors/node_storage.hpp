@@ -3,11 +3,14 @@
 
 #include "actors/options.hpp"
 #include "cluster/local_log.hpp"
+#include "cluster/row_reads.hpp"
 #include "cluster/time_base.hpp"
 #include "storage/log_store.hpp"
+#include "storage/reader.hpp"
 #include "storage/space_guard.hpp"
 #include "storage/state_store.hpp"
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -29,6 +32,7 @@ public:
   storage::log_store& log() noexcept { return log_; }
   storage::state_store& state() noexcept { return state_; }
   const cluster::time_base& times() const noexcept { return times_; }
+  const cluster::clock_at_start& clock() const noexcept { return clock_; }
   const storage_options& options() const noexcept { return options_; }
 
   /// @param shared  whose shards are told what is on the disk.
@@ -40,6 +44,12 @@ public:
   std::uint64_t free_bytes() const noexcept {
     return space_ ? space_->free_bytes() : 0;
   }
+  /// Has `what` looked for on a thread of its own; the shard's actor gets the
+  /// answer as `answered`, in the order of the questions. Any thread.
+  void read(std::uint16_t shard, cluster::disk_wants&& what);
+  /// Memory of both databases: what is not in files yet, and what was read.
+  /// Any thread but reactors.
+  std::uint64_t cache_bytes() const;
   /// Copies of both databases as of now, in a directory that does not exist
   /// yet, on the same file system. Any thread but reactors.
   /// @throws storage::storage_error
@@ -50,14 +60,20 @@ public:
 
 private:
   void told(std::span<const storage::appended> group);
+  void check_clock();
   void space_changed(storage::space_level level, std::uint64_t free);
+  void stored(std::uint16_t shard, std::uint64_t applied);
   void trim(std::uint16_t shard, std::uint64_t applied);
+  void fail(std::string_view what) const;
+  static void return_memory();
 
   storage_options options_;
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;
+  cluster::clock_at_start clock_;
   cluster::time_base times_;
+  std::array<storage::reader, 2> readers_;
   std::mutex trim_mutex_;
   bool hold_trims_ = false; ///< guarded by trim_mutex_: for a backup
   std::map<std::uint16_t, std::uint64_t> held_trims_; ///< likewise

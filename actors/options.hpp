@@ -56,7 +56,10 @@ struct mqtt_options {
   std::size_t retainer_max_messages = 0;
   bool delayed_enable = true;
   std::size_t delayed_max_messages = 0;
-  std::size_t stored_bytes_max = 0; ///< of offline sessions, 0: no limit
+  /// Kept for those who are away, 0: no limit. Bytes: of a filter in a shard;
+  /// of all together if nothing is kept on disk.
+  std::size_t stored_bytes_max = 0;
+  std::chrono::seconds stored_age_max{0};
 };
 
 /// `actors.*`, `node.*`: the dials of the machine.
@@ -102,11 +105,19 @@ struct storage_options {
   /// when so much was logged since.
   std::chrono::milliseconds flush_interval{5'000};
   std::size_t flush_bytes = std::size_t{2} << 20;
+  /// Stored messages that stay in memory though the disk has them.
+  std::size_t tail_bytes = std::size_t{16} << 20;
+  /// How often the disk is searched for what nobody needs, at most.
+  std::chrono::milliseconds sweep_interval{60'000};
   /// Free bytes below which there is an alarm, and below which nothing is
   /// taken any more that would need the disk.
   std::uint64_t low_space = std::uint64_t{1} << 30;
   std::uint64_t full_space = std::uint64_t{256} << 20;
   std::uint64_t reserve = std::uint64_t{16} << 20;
+  /// Most of what the wall clock is ahead of stored time at the start that
+  /// counts; none: all of it.
+  std::optional<std::chrono::milliseconds> max_clock_jump =
+    std::chrono::hours{24};
   /// Called on a storage thread when a write failed; does not return.
   std::function<void(std::string_view what)> on_failure;
 };

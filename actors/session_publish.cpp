@@ -112,7 +112,7 @@ reason_code session::on_publish(const protocol::publish_packet& in,
     made.message_expiry_interval =
       std::min(in.message_expiry_interval.value_or(0xFFFF'FFFF),
                limits.message_expiry_interval);
-  made.received_at = at().now();
+  made.received_at = at().shared().as_stored(at().now());
   made.publisher = hash_;
 
   const auto& to = at().match(topic);

@@ -233,17 +233,25 @@ void session::begin_recovery(const std::vector<outbound_state>& states,
 void session::end_recovery() {
   const auto from = std::exchange(extras_->recovering, nullptr);
   auto all = std::move(from->kept);
+  const auto place = [](const shard_position& x) {
+    return std::pair{x.shard, x.sequence};
+  };
+  std::sort(from->found.begin(), from->found.end(),
+            [&](const auto& x, const auto& y) {
+              return place(x.position) < place(y.position);
+            });
   for (const auto& x : from->states) {
     if (x.now == outbound_state::state::finished)
       continue;
     const auto found =
-      std::find_if(from->found.begin(), from->found.end(), [&](const auto& y) {
-        return y.position.shard == x.position.shard
-               && y.position.sequence == x.position.sequence;
-      });
+      std::lower_bound(from->found.begin(), from->found.end(), x.position,
+                       [&](const auto& y, const shard_position& at) {
+                         return place(y.position) < place(at);
+                       });
     bool released = x.now == outbound_state::state::released;
     outbound what;
-    if (found != from->found.end()) {
+    if (found != from->found.end()
+        && place(found->position) == place(x.position)) {
       what = std::move(*found);
     } else {
       // Its message is gone, but the client may hold the identifier: it is

@@ -2,7 +2,7 @@
 
 #include "actors/connection.hpp"
 #include "actors/session.hpp"
-#include "cluster/retained_table.hpp"
+#include "cluster/retained_scan.hpp"
 
 #include <algorithm>
 

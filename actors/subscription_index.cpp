@@ -129,6 +129,8 @@ void subscription_index::match(std::string_view topic,
   collect(exact_.find(hash(topic),
                       [&](const filter_node& x) { return x.text() == topic; }),
           into);
+  if (exact_durable_.may_have(topic))
+    into.durable = true;
   if (wildcards_.load(std::memory_order_acquire) != 0)
     match_levels(*root_, topic, false, topic.starts_with('$'), into);
 }

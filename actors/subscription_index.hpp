@@ -3,6 +3,7 @@
 
 #include "actors/concurrent_table.hpp"
 #include "actors/subscriber_list.hpp"
+#include "cluster/approximate_set.hpp"
 #include "cluster/client_ref.hpp"
 #include "protocol/topic.hpp"
 
@@ -116,8 +117,12 @@ public:
 
   /// Marks that the reactor's list of `node` has, or has not, somebody.
   void set_reactor(filter_node& node, std::size_t reactor, bool somebody);
-  /// Counts durable holders of `node`.
+  /// Counts durable holders of `node`, but those of a whole topic.
   void add_durable(filter_node& node, int by);
+  /// Topics of which each is somebody's durable filter, and perhaps others.
+  /// Shards put them in, and say so with `exact_durable_added`.
+  cluster::approximate_set& exact_durable() noexcept { return exact_durable_; }
+  void exact_durable_added() noexcept { changed(); }
 
   /// Adds or replaces a live member. The caller holds one reference to the
   /// group from now on; `leave` only takes the member out, `forget` gives the
@@ -163,6 +168,7 @@ private:
   concurrent_table<filter_node> exact_;
   concurrent_table<level_node> edges_;
   std::unique_ptr<level_node, void (*)(level_node*)> root_;
+  cluster::approximate_set exact_durable_;
   std::atomic<std::size_t> wildcards_{0};
   std::atomic<std::size_t> size_{0};
   std::atomic<std::uint64_t> version_{1};

@@ -16,7 +16,7 @@ namespace troupe::actors {
 
 namespace {
 
-cluster::shard_options options_of(const home& at, std::uint16_t shard) {
+cluster::shard_options options_of(home& at, std::uint16_t shard) {
   const auto& limits = at.mqtt();
   const auto shards = at.dials().shards;
   const auto share = [&](std::size_t whole) {
@@ -28,10 +28,22 @@ cluster::shard_options options_of(const home& at, std::uint16_t shard) {
   options.retain = limits.retain_available && limits.retainer_enable;
   options.retained_max = share(limits.retainer_max_messages);
   options.delayed_max = share(limits.delayed_max_messages);
-  options.stored_bytes_max = share(limits.stored_bytes_max);
-  options.tracks_changes = at.keeps_on_disk();
+  options.has_disk = at.keeps_on_disk();
+  options.stored_bytes_max = limits.stored_bytes_max;
+  if (options.has_disk) {
+    options.stored_age_max = limits.stored_age_max;
+    options.tail_bytes = at.shared().options.storage->tail_bytes / shards;
+  } else {
+    options.stored_bytes_max = share(limits.stored_bytes_max);
+  }
+  options.exact_filters = &at.shared().index.exact_durable();
   return options;
 }
+
+/// Who asks for rows.
+constexpr std::uint64_t for_others = 0;
+constexpr std::uint64_t for_entry = 1;
+constexpr std::uint64_t for_claims = 2;
 
 } // namespace
 
@@ -64,18 +76,9 @@ topic_shard::topic_shard(caf::actor_config& config, home& on,
 void topic_shard::recover(node_storage& from) {
   storage_ = &from;
   replaying_ = true;
-  cluster::load_rows(
-    [&](cluster::row_family family, const cluster::row_function& each) {
-      std::string prefix{static_cast<char>(shard_ >> 8),
-                         static_cast<char>(shard_ & 0xFF)};
-      from.state().scan(static_cast<std::uint8_t>(family), prefix,
-                        [&](std::string_view key, std::string_view value) {
-                          each(key, value);
-                          return true;
-                        });
-    },
-    shard_, from.times(), state_);
-  applied_ = flushed_ = state_.applied_index();
+  const cluster::stored_rows rows{from.state()};
+  cluster::load_shard(rows, shard_, from.times(), state_);
+  applied_ = flushed_ = stored_ = state_.applied_index();
   const auto first = from.log().first_index(shard_);
   const auto last = from.log().last_index(shard_);
   if (last == 0 ? applied_ != 0 : first > applied_ + 1 || last < applied_)
@@ -89,8 +92,18 @@ void topic_shard::recover(node_storage& from) {
   from.log().read(shard_, applied_ + 1,
                   [&](std::uint64_t index, std::span<const std::uint8_t> in) {
                     auto entry = cluster::decode_entry(in, from.times());
-                    for (auto& x : entry.commands)
+                    for (auto& x : entry.commands) {
+                      while (true) {
+                        cluster::row_wants wants;
+                        state_.want(x, entry.at, wants);
+                        if (wants.empty())
+                          break;
+                        state_.answer(cluster::find(rows, shard_, from.times(),
+                                                    std::move(wants)),
+                                      entry.at);
+                      }
                       state_.apply(x, entry.at);
+                    }
                     applied_ = index;
                     return true;
                   });
@@ -110,6 +123,8 @@ void topic_shard::begin() {
     });
   gathered_.emplace_back(cluster::restart_command{});
   flush_at_ = at().now();
+  give_back_at_ = flush_at_ + storage_->options().flush_interval;
+  sweep_at_ = flush_at_ + storage_->options().sweep_interval;
   propose();
 }
 
@@ -119,7 +134,8 @@ void topic_shard::appended(cluster::log_index index) {
 }
 
 void topic_shard::flush_if_due() {
-  if (storage_ == nullptr || applied_ == flushed_)
+  if (storage_ == nullptr
+      || (applied_ == flushed_ && state_.change_count() == 0))
     return;
   const auto& how = storage_->options();
   if (unflushed_bytes_ < how.flush_bytes
@@ -131,7 +147,8 @@ void topic_shard::flush_if_due() {
 }
 
 void topic_shard::flush() {
-  if (storage_ == nullptr || applied_ == flushed_)
+  if (storage_ == nullptr
+      || (applied_ == flushed_ && state_.change_count() == 0))
     return;
   cluster::row_collector rows{shard_, storage_->times()};
   rows.reserve(state_.change_count() + 1);
@@ -151,6 +168,7 @@ void topic_shard::receive(caf::type_erased_tuple& content) {
   owed_.push_back({in.from, static_cast<std::uint32_t>(in.commands.size())});
   for (auto& x : in.commands)
     take(std::move(x));
+  ask_for_claims();
   propose();
 }
 
@@ -170,20 +188,37 @@ void topic_shard::take(cluster::command&& x) {
 }
 
 void topic_shard::admit(cluster::claim_command&& x) {
-  const bool kept = state_.keeps_session(x.client_id);
-  if (!kept && x.expiry_interval != 0
-      && at().shared().disk_full.load(std::memory_order_relaxed)) {
+  const auto kept = state_.keeps_session(x.client_id);
+  if (!kept) {
+    unsure_.push_back(std::move(x));
+  } else if (!*kept && x.expiry_interval != 0
+             && at().shared().disk_full.load(std::memory_order_relaxed)) {
     at().to_client(x.who, claim_refused{});
     registry_.refused(x.client_id);
-  } else if (kept || x.expiry_interval != 0 || x.will != nullptr) {
+  } else if (*kept || x.expiry_interval != 0 || x.will != nullptr) {
     gathered_.emplace_back(std::move(x));
   } else { // nothing of it outlives its connection
     granted(x.who, x.client_id, {});
   }
 }
 
+void topic_shard::ask_for_claims() {
+  if (unsure_.empty() || std::exchange(asked_for_claims_, true))
+    return;
+  cluster::row_wants wants;
+  wants.token = for_claims;
+  for (const auto& x : unsure_)
+    wants.sessions.push_back(x.client_id);
+  storage_->read(shard_, std::move(wants));
+}
+
+cluster::time_point topic_shard::shard_time() const {
+  const auto now = std::max(at().now(), state_.last_time());
+  return storage_ == nullptr ? now : storage_->times().rounded(now);
+}
+
 void topic_shard::propose() {
-  if (log_->outstanding() != 0)
+  if (next_ != nullptr)
     return; // gather while the entry before is being written
   if (gathered_.empty()) {
     owed_in_log_ = std::exchange(owed_, {});
@@ -191,27 +226,88 @@ void topic_shard::propose() {
     return;
   }
   auto entry = std::make_shared<cluster::log_entry>();
-  entry->at = std::max(at().now(), state_.last_time());
-  if (storage_ != nullptr)
-    entry->at = storage_->times().rounded(entry->at);
+  entry->at = shard_time();
   entry->commands = std::exchange(gathered_, {});
   owed_in_log_ = std::exchange(owed_, {});
-  if (std::any_of(entry->commands.begin(), entry->commands.end(),
-                  cluster::needs_log)) {
-    log_->propose(std::move(entry));
-  } else {
+  next_ = entry;
+  next_committed_ = std::none_of(entry->commands.begin(), entry->commands.end(),
+                                 cluster::needs_log);
+  if (next_committed_)
     count(at().numbers().shard_unlogged,
           static_cast<std::uint64_t>(entry->commands.size()));
-    apply(*entry);
+  else
+    log_->propose(std::move(entry));
+  read_rows();
+  apply_next();
+}
+
+/// Rows that the next entry needs are read while it is written.
+void topic_shard::read_rows() {
+  cluster::row_wants wants;
+  wants.token = for_entry;
+  for (const auto& x : next_->commands)
+    state_.want(x, next_->at, wants);
+  next_readable_ = wants.empty();
+  if (!next_readable_)
+    storage_->read(shard_, std::move(wants));
+}
+
+void topic_shard::answered(cluster::disk_finds&& found) {
+  if (ended())
+    return;
+  const auto* rows = std::get_if<cluster::row_finds>(&found);
+  const auto token = rows == nullptr ? for_others : rows->token;
+  if (std::holds_alternative<cluster::clean_finds>(found))
+    // A tenth of a reader's time at most.
+    sweep_at_ =
+      std::max(sweep_at_, at().now() + 10 * (at().now() - sweep_began_));
+  state_.answer(std::move(found), shard_time());
+  if (token == for_entry) {
+    read_rows();
+    apply_next();
+  } else if (token == for_claims) {
+    asked_for_claims_ = false;
+    for (auto& x : std::exchange(unsure_, {}))
+      admit(std::move(x));
+    ask_for_claims();
+    propose();
+  } else {
+    propose();
+    flush_if_due();
+    arm();
   }
 }
 
-void topic_shard::committed(cluster::log_index index,
-                            cluster::log_entry& entry) {
+void topic_shard::committed(cluster::log_index index, cluster::log_entry&) {
   applied_ = index;
   unflushed_bytes_ += log_->take_size();
   count(at().numbers().shard_entries);
-  apply(entry);
+  next_committed_ = true;
+  apply_next();
+}
+
+void topic_shard::apply_next() {
+  if (next_ == nullptr || !next_committed_ || !next_readable_)
+    return;
+  const auto entry = std::exchange(next_, nullptr);
+  apply(*entry);
+}
+
+void topic_shard::stored(cluster::log_index index) {
+  stored_ = std::max(stored_, index);
+  give_back_at_ = {};
+  if (!ended() && next_ == nullptr)
+    give_memory_back();
+}
+
+/// Not while an entry waits: it needs the rows that were read for it.
+void topic_shard::give_memory_back() {
+  if (storage_ == nullptr || at().now() < give_back_at_)
+    return;
+  state_.stored(stored_, shard_time());
+  resident_ = state_.resident_count();
+  update_gauges();
+  give_back_at_ = at().now() + storage_->options().flush_interval;
 }
 
 void topic_shard::apply(cluster::log_entry& entry) {
@@ -224,6 +320,7 @@ void topic_shard::apply(cluster::log_entry& entry) {
   give_credit_back();
   update_gauges();
   flush_if_due();
+  give_memory_back();
   arm();
   propose();
 }
@@ -240,23 +337,35 @@ void topic_shard::give_credit_back() {
 
 void topic_shard::update_gauges() {
   auto& numbers = at().numbers();
-  const std::array<std::int64_t, 4> now{
+  const std::array<std::int64_t, 6> now{
     static_cast<std::int64_t>(state_.retained_count()),
     static_cast<std::int64_t>(state_.delayed_count()),
     static_cast<std::int64_t>(state_.stored_count()),
-    static_cast<std::int64_t>(state_.offline_count())};
+    static_cast<std::int64_t>(state_.offline_count()),
+    static_cast<std::int64_t>(state_.backlog_bytes()),
+    static_cast<std::int64_t>(state_.resident_count())};
   count(numbers.retained, now[0] - shown_[0]);
   count(numbers.delayed, now[1] - shown_[1]);
   count(numbers.stored, now[2] - shown_[2]);
   count(numbers.offline_sessions, now[3] - shown_[3]);
+  count(numbers.backlog_bytes, now[4] - shown_[4]);
+  count(numbers.resident_rows, now[5] - shown_[5]);
   shown_ = now;
 }
 
 void topic_shard::arm() {
-  auto due = state_.next_due().value_or(cluster::never);
-  if (storage_ != nullptr && applied_ != flushed_)
-    due = std::min(due, std::max(flush_at_ + storage_->options().flush_interval,
-                                 at().now() + std::chrono::milliseconds{100}));
+  auto due = cluster::never;
+  if (next_ == nullptr) // else `apply` comes here again
+    due = state_.next_due().value_or(cluster::never);
+  if (storage_ != nullptr) {
+    if (applied_ != flushed_ || state_.change_count() != 0)
+      due =
+        std::min(due, std::max(flush_at_ + storage_->options().flush_interval,
+                               at().now() + std::chrono::milliseconds{100}));
+    if (state_.resident_count() != resident_)
+      due = std::min(due, give_back_at_);
+    due = std::min(due, sweep_at_);
+  }
   if (due != cluster::never)
     at().wheel().arm(*this, due);
 }
@@ -264,11 +373,22 @@ void topic_shard::arm() {
 void topic_shard::on_timer() {
   if (ended())
     return;
-  if (const auto due = state_.next_due(); due && *due <= at().now()) {
+  const auto now = at().now();
+  if (const auto due = state_.next_due();
+      next_ == nullptr && due && *due <= now) {
     gathered_.emplace_back(cluster::time_command{});
     propose();
   }
   flush_if_due();
+  if (next_ == nullptr)
+    give_memory_back();
+  if (storage_ != nullptr && now >= sweep_at_) {
+    sweep_at_ = now + storage_->options().sweep_interval;
+    sweep_began_ = now;
+    // The first shard also has freed memory given back.
+    if (state_.stored_count() != 0 || shard_ == 0)
+      state_.sweep(shard_time());
+  }
   arm();
 }
 
@@ -311,6 +431,16 @@ bool topic_shard::route(const message_ptr& message, shard_position position) {
     if (!has_row(x))
       others.groups.push_back(x);
   return at().route(message, position, others, nullptr);
+}
+
+void topic_shard::read(cluster::disk_wants&& what) {
+  if (!replaying_) // nobody waits for it then, and cleaning begins later
+    storage_->read(shard_, std::move(what));
+}
+
+void topic_shard::propose_next(cluster::command&& what) {
+  if (!replaying_)
+    gathered_.push_back(std::move(what));
 }
 
 shared_group* topic_shard::find_group(const std::string& share_name,
@@ -377,6 +507,9 @@ void topic_shard::filter_kept(const std::string& share_name,
       index.hold(share_name, filter);
     else
       index.unhold(share_name, filter);
+  } else if (!protocol::has_wildcard(filter)) {
+    if (kept)
+      index.exact_durable_added();
   } else if (kept) {
     index.add_durable(index.acquire(filter), 1);
   } else if (auto* node = index.find(filter)) {

@@ -26,6 +26,7 @@ public:
   const char* name() const override { return "topic_shard"; }
   actor_kind kind() const noexcept override { return actor_kind::topic_shard; }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
+  std::uint16_t number() const noexcept { return shard_; }
 
   /// Takes the state that `from` has of this shard, and logs there from now
   /// on. Once, before the reactors run; any thread.
@@ -36,9 +37,13 @@ public:
   void begin();
   /// The log's store has the shard's entries up to `index`.
   void appended(cluster::log_index index);
-  /// Whether commands wait to be committed.
+  /// What the shard asked its disk for.
+  void answered(cluster::disk_finds&& found);
+  /// The state database has what was flushed up to `index`, for good.
+  void stored(cluster::log_index index);
+  /// Whether commands wait to be committed or applied.
   bool busy() const noexcept {
-    return log_->outstanding() != 0 || !gathered_.empty();
+    return next_ != nullptr || !gathered_.empty() || !unsure_.empty();
   }
   /// Writes what changed to the state database.
   void flush();
@@ -50,6 +55,11 @@ private:
 
   void take(cluster::command&& x);
   void propose();
+  void read_rows();
+  void apply_next();
+  void ask_for_claims();
+  void give_memory_back();
+  cluster::time_point shard_time() const;
   void committed(cluster::log_index index, cluster::log_entry& entry);
   void apply(cluster::log_entry& entry);
   void give_credit_back();
@@ -89,6 +99,8 @@ private:
   void outbound_noted(client_ref who, std::uint32_t token) override;
   void fetched(client_ref who, cluster::fetched_page&& page) override;
   void retained(client_ref who, cluster::retained_page&& page) override;
+  void read(cluster::disk_wants&& what) override;
+  void propose_next(cluster::command&& what) override;
   void dropped(protocol::drop_reason why, std::size_t count_of) override;
 
   shared_group* find_group(const std::string& share_name,
@@ -115,6 +127,18 @@ private:
   std::size_t unflushed_bytes_ = 0;
   std::chrono::steady_clock::time_point flush_at_;
   std::vector<cluster::command> gathered_;
+  /// The entry that is being written, while its rows are read.
+  cluster::entry_ptr next_;
+  bool next_committed_ = false;
+  bool next_readable_ = false; ///< its rows are in memory
+  /// Claims of which it is not known whether there is a session.
+  std::vector<cluster::claim_command> unsure_;
+  bool asked_for_claims_ = false;
+  cluster::log_index stored_ = 0; ///< as told last
+  std::size_t resident_ = 0;      ///< rows, when memory was given back last
+  std::chrono::steady_clock::time_point give_back_at_;
+  std::chrono::steady_clock::time_point sweep_at_;
+  std::chrono::steady_clock::time_point sweep_began_;
   /// What other shards forwarded and this one applied, to be told them.
   std::vector<cluster::cursor> to_confirm_;
   struct credit_owed {
@@ -123,7 +147,7 @@ private:
   };
   std::vector<credit_owed> owed_;        ///< for `gathered_`
   std::vector<credit_owed> owed_in_log_; ///< for the entry in the log
-  std::array<std::int64_t, 4> shown_{};  ///< what the gauges hold of this
+  std::array<std::int64_t, 6> shown_{};  ///< what the gauges hold of this
 };
 
 } // namespace troupe::actors

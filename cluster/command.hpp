@@ -110,6 +110,10 @@ struct hold_command {
   std::uint32_t token = 0;
 };
 
+/// Holds a filter in the name of nobody: of a declared group. No client has
+/// this Client Identifier.
+inline constexpr std::string_view declared_holder;
+
 /// The session is done with all its messages up to `sequence`.
 struct advance_command {
   std::string client_id;
@@ -140,6 +144,15 @@ struct group_return_command {
   std::uint64_t sequence = 0; ///< where the shard keeps it; 0: it does not
 };
 
+/// Every message of a durable group up to `up_to` is done with, but `open`;
+/// what was told one by one. The group's leader sums it up now and then.
+struct group_cursor_command {
+  std::string share_name;
+  std::string filter;
+  std::uint64_t up_to = 0;
+  std::vector<std::uint64_t> open; ///< ascending
+};
+
 /// Removes a retained message, without a PUBLISH to anybody.
 struct remove_retained_command {
   std::string topic;
@@ -148,8 +161,11 @@ struct remove_retained_command {
 /// Time has passed: timers up to the entry's time are due.
 struct time_command {};
 
-/// The node starts again: whoever owned a session is gone.
-struct restart_command {};
+/// The node starts again: whoever owned a session is gone. For the first ones
+/// behind `after`, in their order.
+struct restart_command {
+  std::string after; ///< Client Identifier
+};
 
 struct boxed_command;
 
@@ -190,7 +206,7 @@ using command =
                subscribe_command, checkpoint_command, inbound_command,
                inbound_end_command, inbound_forget_command, outbound_command,
                hold_command, advance_command, group_online_command,
-               group_done_command, group_return_command,
+               group_done_command, group_return_command, group_cursor_command,
                remove_retained_command, time_command, restart_command,
                forward_command, forwarded_command, fetch_read, retained_read>;
 

@@ -1,7 +1,7 @@
 #pragma once
 // What follows from applied commands; only the leader of a shard acts on it.
 
-#include "cluster/command.hpp"
+#include "cluster/row_reads.hpp"
 
 namespace troupe::cluster {
 
@@ -93,6 +93,11 @@ public:
   virtual void outbound_noted(client_ref who, std::uint32_t token) = 0;
   virtual void fetched(client_ref who, fetched_page&& page) = 0;
   virtual void retained(client_ref who, retained_page&& page) = 0;
+
+  /// Asks the disk; `shard_state_machine::answer` gets what it has.
+  virtual void read(disk_wants&& what) = 0;
+  /// To be proposed by the leader, for this shard.
+  virtual void propose_next(command&& what) = 0;
 
   /// For the ledger: `count` messages left the shard undelivered.
   virtual void dropped(protocol::drop_reason why, std::size_t count) = 0;

@@ -18,6 +18,9 @@ public:
   void remove(std::string_view filter, std::uint32_t id);
   /// Appends the numbers of all filters that match `topic`.
   void match(std::string_view topic, std::vector<std::uint32_t>& into) const;
+  bool empty() const noexcept {
+    return exact_.empty() && root_.children.empty() && root_.multi.empty();
+  }
 
 private:
   struct level {

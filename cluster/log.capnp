@@ -55,9 +55,10 @@ struct Command {
     groupReturn @15 :GroupReturn;
     removeRetained @16 :Text; # the topic
     time @17 :Void;           # timers up to the entry's time are due
-    restart @18 :Void;        # whoever owned a session is gone
+    restart @18 :Text;        # who owned a session is gone: those behind it
     forward @19 :Forward;
     forwarded @20 :Forwarded;
+    groupCursor @21 :GroupCursor;
   }
 }
 
@@ -144,6 +145,14 @@ struct GroupReturn {
   filter @1 :Text;
   message @2 :Common.Message;
   sequence @3 :UInt64; # where the shard keeps it; 0: it does not
+}
+
+struct GroupCursor {
+  # Every message of a durable group up to upTo is done with, but `open`.
+  shareName @0 :Text;
+  filter @1 :Text;
+  upTo @2 :UInt64;
+  open @3 :List(UInt64); # ascending
 }
 
 struct Forward {

@@ -61,8 +61,15 @@ struct command_words {
     return words_of<wire::GroupReturn> + text(x.share_name) + text(x.filter)
            + words(*x.message);
   }
+  std::size_t operator()(const group_cursor_command& x) const {
+    return words_of<wire::GroupCursor> + text(x.share_name) + text(x.filter) + 1
+           + x.open.size();
+  }
   std::size_t operator()(const remove_retained_command& x) const {
     return text(x.topic);
+  }
+  std::size_t operator()(const restart_command& x) const {
+    return text(x.after);
   }
   std::size_t operator()(const forward_command& x) const {
     return words_of<
@@ -187,11 +194,19 @@ struct command_writer {
     write(at.initMessage(), *x.message, times);
     at.setSequence(x.sequence);
   }
+  void operator()(const group_cursor_command& x) {
+    auto at = to.initGroupCursor();
+    group(at, x);
+    at.setUpTo(x.up_to);
+    write_sequences(x.open, [&](unsigned n) { return at.initOpen(n); });
+  }
   void operator()(const remove_retained_command& x) {
     copy_to(to.initRemoveRetained(size(x.topic)), x.topic);
   }
   void operator()(const time_command&) { to.setTime(); }
-  void operator()(const restart_command&) { to.setRestart(); }
+  void operator()(const restart_command& x) {
+    copy_to(to.initRestart(size(x.after)), x.after);
+  }
   void operator()(const forward_command& x) {
     write(to.initForward(), x, times);
   }
@@ -313,12 +328,18 @@ command read_command(wire::Command::Reader from, const source& in,
                                 read_filter(at.getFilter()),
                                 read_message_of(at, in), at.getSequence()};
   }
+  case wire::Command::GROUP_CURSOR: {
+    const auto at = from.getGroupCursor();
+    return group_cursor_command{read_share_name(at.getShareName()),
+                                read_filter(at.getFilter()), at.getUpTo(),
+                                read_sequences(at.getOpen(), in)};
+  }
   case wire::Command::REMOVE_RETAINED:
     return remove_retained_command{read_topic(from.getRemoveRetained())};
   case wire::Command::TIME:
     return time_command{};
   case wire::Command::RESTART:
-    return restart_command{};
+    return restart_command{std::string{view(from.getRestart())}};
   case wire::Command::FORWARD:
     if (forwarded)
       throw record_error{"a forwarded command forwards another one"};

@@ -1,11 +1,11 @@
 #include "cluster/row_codec.hpp"
 
+#include "cluster/retained_scan.hpp"
 #include "cluster/state.capnp.h"
 #include "cluster/wire_records.hpp"
 #include "storage/keys.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace troupe::cluster {
 
@@ -87,6 +87,12 @@ applied_row read_applied(std::string_view value, const time_base& times) {
       x.next_delayed = from.getNextDelayed();
       x.forwarded = read(from.getForwarded(), in);
       x.applied_from = read(from.getAppliedFrom(), in);
+      x.sessions = from.getSessions();
+      x.offline = from.getOffline();
+      x.retained = from.getRetained();
+      x.delayed = from.getDelayed();
+      x.backlog = from.getBacklog();
+      x.backlog_bytes = from.getBacklogBytes();
       return x;
     });
 }
@@ -110,19 +116,66 @@ session_row read_session(std::string_view value, const time_base& times) {
     });
 }
 
-filter_name read_filter_row(std::string_view value, const time_base& times) {
+filter_row read_filter_row(std::string_view value, const time_base& times) {
   return read_value<wire::FilterRow>(
     value, times, [](wire::FilterRow::Reader from, const source&) {
-      return filter_name{read_share_name(from.getShareName()),
-                         read_filter(from.getFilter())};
+      if (from.getId() == 0)
+        throw record_error{"a filter has number 0"};
+      return filter_row{from.getId(), from.getHolders()};
     });
 }
 
 holder_row read_holder(std::string_view value, const time_base& times) {
   return read_value<wire::HolderRow>(
     value, times, [](wire::HolderRow::Reader from, const source&) {
-      return holder_row{from.getCursor(), read_options(from.getOptions()),
+      return holder_row{from.getStart(), read_options(from.getOptions()),
                         read_subscription_identifier(from.getIdentifier())};
+    });
+}
+
+std::uint64_t read_holder_cursor(std::string_view value,
+                                 const time_base& times) {
+  return read_value<wire::HolderCursorRow>(
+    value, times, [](wire::HolderCursorRow::Reader from, const source&) {
+      return from.getSequence();
+    });
+}
+
+group_row read_group(std::string_view value, const time_base& times) {
+  return read_value<wire::GroupRow>(
+    value, times, [](wire::GroupRow::Reader from, const source& in) {
+      return group_row{from.getUpTo(), read_sequences(from.getOpen(), in),
+                       read_sequences(from.getDone(), in), from.getDeclared()};
+    });
+}
+
+page_row read_page(std::string_view value, const time_base& times) {
+  return read_value<wire::PageRow>(
+    value, times, [](wire::PageRow::Reader from, const source& in) {
+      page_row x;
+      const auto entries = checked(from.getEntries(), in);
+      x.entries.reserve(entries.size());
+      for (const auto entry : entries) {
+        if (!x.entries.empty()
+            && entry.getSequence() <= x.entries.back().sequence)
+          throw record_error{"sequences do not ascend"};
+        x.entries.push_back(
+          {entry.getSequence(),
+           entry.hasMessage() ? read(entry.getMessage(), in) : message_ptr{}});
+      }
+      if (x.entries.empty())
+        throw record_error{"a page is empty"};
+      return x;
+    });
+}
+
+message_ptr read_timer(std::string_view value, const time_base& times) {
+  return read_value<wire::TimerRow>(
+    value, times,
+    [](wire::TimerRow::Reader from, const source& in) -> message_ptr {
+      if (!from.hasMessage())
+        return {};
+      return read(from.getMessage(), in);
     });
 }
 
@@ -186,13 +239,43 @@ std::string session_key(std::uint16_t shard, std::string_view client_id) {
   return key_with(key_of(shard), client_id);
 }
 
-std::string filter_key(std::uint16_t shard, std::uint32_t id) {
-  return key_of(shard, id);
+std::string owned_key(std::uint16_t shard, std::string_view client_id) {
+  return key_with(key_of(shard), client_id);
 }
 
-std::string holder_key(std::uint16_t shard, std::uint32_t filter,
-                       std::string_view client_id) {
-  return key_with(key_of(shard, filter), client_id);
+std::string filter_prefix(std::uint16_t shard, bool by_topic) {
+  return key_of(shard, static_cast<std::uint8_t>(by_topic ? 1 : 0));
+}
+
+std::string filter_key(std::uint16_t shard, const filter_name& name) {
+  auto key = key_with(filter_prefix(shard, name.by_topic()), name.filter);
+  if (!name.by_topic()) {
+    key.push_back('\0');
+    key.append(name.share_name);
+  }
+  return key;
+}
+
+std::string holder_prefix(std::uint16_t shard, std::string_view client_id) {
+  auto key = key_with(key_of(shard), client_id);
+  key.push_back('\0');
+  return key;
+}
+
+std::string holder_key(std::uint16_t shard, std::string_view client_id,
+                       std::uint32_t filter) {
+  auto key = holder_prefix(shard, client_id);
+  storage::put(key, filter);
+  return key;
+}
+
+std::string group_key(std::uint16_t shard, std::uint32_t filter) {
+  return key_of(shard, filter);
+}
+
+std::string page_key(std::uint16_t shard, std::uint32_t filter,
+                     std::uint64_t last) {
+  return key_of(shard, filter, last);
 }
 
 std::string message_key(std::uint16_t shard, std::uint64_t sequence) {
@@ -203,10 +286,17 @@ std::string retained_row_key(std::uint16_t shard, std::string_view key) {
   return key_with(key_of(shard), key);
 }
 
-std::string delayed_key(std::uint16_t shard, std::int64_t due,
-                        std::uint64_t id) {
-  return key_of(shard,
-                static_cast<std::uint64_t>(std::max<std::int64_t>(due, 0)), id);
+std::string timer_row_key(std::uint16_t shard, const timer_key& key,
+                          const time_base& times) {
+  const auto due = std::max<std::int64_t>(times.to_stored(key.due), 0);
+  return key_with(key_of(shard, static_cast<std::uint64_t>(due),
+                         static_cast<std::uint8_t>(key.kind)),
+                  key.of);
+}
+
+std::string exclusive_key(std::uint16_t shard, std::string_view client_id,
+                          std::string_view filter) {
+  return key_with(holder_prefix(shard, client_id), filter);
 }
 
 std::string outbox_key(std::uint16_t shard, std::uint16_t to,
@@ -236,6 +326,12 @@ std::string encode_row(const applied_row& x, const time_base& times) {
       to.setNextDelayed(x.next_delayed);
       to.setNextFilter(x.next_filter);
       to.setFormat(state_format);
+      to.setSessions(x.sessions);
+      to.setOffline(x.offline);
+      to.setRetained(x.retained);
+      to.setDelayed(x.delayed);
+      to.setBacklog(x.backlog);
+      to.setBacklogBytes(x.backlog_bytes);
       if (!x.forwarded.empty())
         write(to.initForwarded(size_of(x.forwarded)), x.forwarded);
       if (!x.applied_from.empty())
@@ -259,21 +355,48 @@ std::string encode_row(const session_row& x, const time_base& times) {
                                  });
 }
 
-std::string encode_row(const filter_name& x) {
-  return build<wire::FilterRow>(
-    text_words(x.filter.size()) + text_words(x.share_name.size()),
-    [&](wire::FilterRow::Builder to) {
-      copy_to(to.initFilter(size_of(x.filter)), x.filter);
-      if (!x.share_name.empty())
-        copy_to(to.initShareName(size_of(x.share_name)), x.share_name);
-    });
+std::string encode_row(const filter_row& x) {
+  return build<wire::FilterRow>(0, [&](wire::FilterRow::Builder to) {
+    to.setId(x.id);
+    to.setHolders(x.holders);
+  });
 }
 
 std::string encode_row(const holder_row& x) {
   return build<wire::HolderRow>(0, [&](wire::HolderRow::Builder to) {
-    to.setCursor(x.cursor);
+    to.setStart(x.start);
     to.setIdentifier(x.identifier);
     to.setOptions(to_byte(x.options));
+  });
+}
+
+std::string encode_holder_cursor(std::uint64_t sequence) {
+  return build<wire::HolderCursorRow>(
+    0, [&](wire::HolderCursorRow::Builder to) { to.setSequence(sequence); });
+}
+
+std::string encode_row(const group_row& x) {
+  return build<wire::GroupRow>(
+    x.open.size() + x.done.size(), [&](wire::GroupRow::Builder to) {
+      to.setDeclared(x.declared);
+      to.setUpTo(x.up_to);
+      write_sequences(x.open, [&](unsigned n) { return to.initOpen(n); });
+      write_sequences(x.done, [&](unsigned n) { return to.initDone(n); });
+    });
+}
+
+std::string encode_row(const page_row& x, const time_base& times) {
+  auto size = list_words<wire::PageRow::Entry>(x.entries);
+  for (const auto& entry : x.entries)
+    size += entry.message ? words(*entry.message) : 0;
+  return build<wire::PageRow>(size, [&](wire::PageRow::Builder to) {
+    auto list = to.initEntries(size_of(x.entries));
+    for (unsigned i = 0; i < list.size(); ++i) {
+      const auto& entry = x.entries[i];
+      list[i].setSequence(entry.sequence);
+      if (entry.message)
+        write(list[i].initMessage(), *entry.message, times);
+    }
   });
 }
 
@@ -281,13 +404,19 @@ std::string encode_row(const message_row& x, const time_base& times) {
   return build<wire::MessageRow>(words(*x.message) + (x.filters.size() + 1) / 2,
                                  [&](wire::MessageRow::Builder to) {
                                    write(to.initMessage(), *x.message, times);
-                                   if (!x.filters.empty()) {
-                                     auto list =
-                                       to.initFilters(size_of(x.filters));
-                                     for (unsigned i = 0; i < list.size(); ++i)
-                                       list.set(i, x.filters[i]);
-                                   }
+                                   auto list =
+                                     to.initFilters(size_of(x.filters));
+                                   for (unsigned i = 0; i < list.size(); ++i)
+                                     list.set(i, x.filters[i]);
                                  });
+}
+
+std::string encode_timer(const message_ptr& message, const time_base& times) {
+  return build<wire::TimerRow>(message ? words(*message) : 0,
+                               [&](wire::TimerRow::Builder to) {
+                                 if (message)
+                                   write(to.initMessage(), *message, times);
+                               });
 }
 
 std::string encode_row(const retained_row& x, const time_base& times) {
@@ -321,6 +450,14 @@ void row_collector::add(row_family family, std::string&& key, const Row* x,
     row.value = encode_row(*x, times...);
 }
 
+std::optional<std::string>& row_collector::add(row_family family,
+                                               std::string&& key) {
+  auto& row = rows_.emplace_back();
+  row.family = static_cast<std::uint8_t>(family);
+  row.key = std::move(key);
+  return row.value;
+}
+
 void row_collector::applied(const applied_row& x) {
   add(row_family::applied, applied_key(shard_), &x, times_);
 }
@@ -330,13 +467,35 @@ void row_collector::session(const std::string& client_id,
   add(row_family::session, session_key(shard_, client_id), x, times_);
 }
 
-void row_collector::filter(std::uint32_t id, const filter_name* x) {
-  add(row_family::filter, filter_key(shard_, id), x);
+void row_collector::owned(const std::string& client_id, bool there) {
+  auto& value = add(row_family::owned, owned_key(shard_, client_id));
+  if (there)
+    value.emplace();
 }
 
-void row_collector::holder(std::uint32_t filter, const std::string& client_id,
+void row_collector::filter(const filter_name& name, const filter_row* x) {
+  add(row_family::filter, filter_key(shard_, name), x);
+}
+
+void row_collector::holder(const std::string& client_id, std::uint32_t filter,
                            const holder_row* x) {
-  add(row_family::holder, holder_key(shard_, filter, client_id), x);
+  add(row_family::holder, holder_key(shard_, client_id, filter), x);
+}
+
+void row_collector::holder_cursor(const std::string& client_id,
+                                  const std::uint64_t* sequence) {
+  auto& value = add(row_family::holder, holder_key(shard_, client_id, 0));
+  if (sequence != nullptr)
+    value = encode_holder_cursor(*sequence);
+}
+
+void row_collector::group(std::uint32_t filter, const group_row* x) {
+  add(row_family::group, group_key(shard_, filter), x);
+}
+
+void row_collector::page(std::uint32_t filter, std::uint64_t last,
+                         const page_row* x) {
+  add(row_family::backlog, page_key(shard_, filter, last), x, times_);
 }
 
 void row_collector::message(std::uint64_t sequence, const message_row* x) {
@@ -347,10 +506,19 @@ void row_collector::retained(const std::string& key, const retained_row* x) {
   add(row_family::retained, retained_row_key(shard_, key), x, times_);
 }
 
-void row_collector::delayed(time_point due, std::uint64_t id,
-                            const message_row* x) {
-  add(row_family::delayed, delayed_key(shard_, times_.to_stored(due), id), x,
-      times_);
+void row_collector::timer(const timer_key& key, bool there,
+                          const message_ptr& message) {
+  auto& value = add(row_family::timer, timer_row_key(shard_, key, times_));
+  if (there)
+    value = encode_timer(message, times_);
+}
+
+void row_collector::exclusive(const std::string& client_id,
+                              const std::string& filter, bool there) {
+  auto& value =
+    add(row_family::exclusive, exclusive_key(shard_, client_id, filter));
+  if (there)
+    value.emplace();
 }
 
 void row_collector::outbox(std::uint16_t to, std::uint64_t sequence,
@@ -361,14 +529,68 @@ void row_collector::outbox(std::uint16_t to, std::uint64_t sequence,
 void row_collector::inbound(const std::string& client_id,
                             std::uint16_t identifier,
                             const std::uint64_t* incarnation) {
-  auto& row = rows_.emplace_back();
-  row.family = static_cast<std::uint8_t>(row_family::inbound);
-  row.key = inbound_key(shard_, client_id, identifier);
+  auto& value =
+    add(row_family::inbound, inbound_key(shard_, client_id, identifier));
   if (incarnation != nullptr)
-    row.value = encode_inbound(*incarnation);
+    value = encode_inbound(*incarnation);
 }
 
 // ---- a shard: reading -------------------------------------------------------
+
+namespace {
+
+timer_row read_timer_row(key_reader& in, std::string_view value,
+                         const time_base& times) {
+  const auto due = in.number<std::uint64_t>();
+  const auto kind = in.number<std::uint8_t>();
+  if (due >= static_cast<std::uint64_t>(time_base::stored_never))
+    throw record_error{"it is due at a time that never comes"};
+  if (kind > static_cast<std::uint8_t>(timer_kind::retained))
+    throw record_error{"it is of kind " + std::to_string(kind)
+                       + ", which this version does not know"};
+  timer_row x{{times.from_stored(static_cast<std::int64_t>(due)),
+               static_cast<timer_kind>(kind), std::string{in.rest()}},
+              read_timer(value, times)};
+  if ((x.first.kind == timer_kind::delayed) != static_cast<bool>(x.second))
+    throw record_error{"only a delayed message, and each, has a message"};
+  return x;
+}
+
+filter_name read_filter_name(key_reader& in) {
+  const auto of_class = in.number<std::uint8_t>();
+  const bool by_topic = of_class != 0;
+  const auto rest = in.rest();
+  const auto end = by_topic ? rest.size() : rest.rfind('\0');
+  if (end == std::string_view::npos)
+    throw record_error{"the key has no Share Name"};
+  filter_name name{by_topic ? std::string{} : std::string{rest.substr(end + 1)},
+                   std::string{rest.substr(0, end)}};
+  if (of_class > 1 || name.filter.empty() || name.by_topic() != by_topic)
+    throw record_error{"the key is not that of its filter"};
+  return name;
+}
+
+/// The Client Identifier in front of what the key ends with.
+std::string read_client_of(key_reader& in, std::size_t behind) {
+  const auto rest = in.rest();
+  if (rest.size() < behind + 1 || rest[rest.size() - behind - 1] != '\0')
+    throw record_error{"the key has no Client Identifier"};
+  return std::string{rest.substr(0, rest.size() - behind - 1)};
+}
+
+void load_holder_row(std::string_view key, key_reader& in,
+                     std::string_view value, const time_base& times,
+                     row_target& into) {
+  const auto client_id = read_client_of(in, sizeof(std::uint32_t));
+  const auto filter =
+    storage::get<std::uint32_t>(key, key.size() - sizeof(std::uint32_t));
+  if (filter == 0)
+    into.load_holder_cursor(client_id, read_holder_cursor(value, times));
+  else
+    into.load_holder(client_id, filter, read_holder(value, times));
+}
+
+} // namespace
 
 void load_row(row_family family, std::string_view key, std::string_view value,
               std::uint16_t shard, const time_base& times, row_target& into) {
@@ -382,15 +604,27 @@ void load_row(row_family family, std::string_view key, std::string_view value,
     case row_family::session:
       return into.load_session(std::string{in.rest()},
                                read_session(value, times));
+    case row_family::owned:
+      return into.load_owned(std::string{in.rest()});
     case row_family::filter: {
+      auto name = read_filter_name(in);
+      return into.load_filter(std::move(name), read_filter_row(value, times));
+    }
+    case row_family::holder:
+      return load_holder_row(key, in, value, times, into);
+    case row_family::group: {
       const auto id = in.number<std::uint32_t>();
       in.end();
-      return into.load_filter(id, read_filter_row(value, times));
+      return into.load_group(id, read_group(value, times));
     }
-    case row_family::holder: {
+    case row_family::backlog: {
       const auto id = in.number<std::uint32_t>();
-      return into.load_holder(id, std::string{in.rest()},
-                              read_holder(value, times));
+      const auto last = in.number<std::uint64_t>();
+      in.end();
+      auto x = read_page(value, times);
+      if (x.entries.back().sequence != last)
+        throw record_error{"the key is not that of the page's last message"};
+      return into.load_page(id, last, std::move(x));
     }
     case row_family::message: {
       const auto sequence = in.number<std::uint64_t>();
@@ -403,15 +637,15 @@ void load_row(row_family family, std::string_view key, std::string_view value,
         throw record_error{"the key is not that of the message's topic"};
       return into.load_retained(std::move(x));
     }
-    case row_family::delayed: {
-      const auto due = in.number<std::uint64_t>();
-      const auto id = in.number<std::uint64_t>();
-      in.end();
-      if (due >= static_cast<std::uint64_t>(time_base::stored_never))
-        throw record_error{"it is due at a time that never comes"};
-      return into.load_delayed(
-        times.from_stored(static_cast<std::int64_t>(due)), id,
-        read_message(value, times));
+    case row_family::timer:
+      return into.load_timer(read_timer_row(in, value, times));
+    case row_family::exclusive: {
+      const auto rest = in.rest();
+      const auto end = rest.find('\0');
+      if (end == std::string_view::npos)
+        throw record_error{"the key has no Client Identifier"};
+      return into.load_exclusive(std::string{rest.substr(0, end)},
+                                 std::string{rest.substr(end + 1)});
     }
     case row_family::outbox: {
       const auto to = in.number<std::uint16_t>();
@@ -434,31 +668,6 @@ void load_row(row_family family, std::string_view key, std::string_view value,
   } catch (const record_error& e) {
     throw about(family, key, e.what());
   }
-}
-
-void load_rows(const row_scan& scan, std::uint16_t shard,
-               const time_base& times, row_target& into) {
-  bool applied = false;
-  std::unordered_set<std::uint32_t> filters;
-  for (const auto family :
-       {row_family::applied, row_family::filter, row_family::holder,
-        row_family::message, row_family::session, row_family::retained,
-        row_family::delayed, row_family::outbox, row_family::inbound})
-    scan(family, [&](std::string_view key, std::string_view value) {
-      if (family == row_family::applied)
-        applied = true;
-      else if (!applied)
-        throw about(family, key, "the shard has no row of family applied");
-      constexpr std::size_t id_at = sizeof(shard);
-      if (key.size() >= id_at + sizeof(std::uint32_t)) {
-        const auto id = storage::get<std::uint32_t>(key, id_at);
-        if (family == row_family::filter)
-          filters.insert(id);
-        else if (family == row_family::holder && filters.count(id) == 0)
-          throw about(family, key, "there is no row of its filter");
-      }
-      load_row(family, key, value, shard, times, into);
-    });
 }
 
 std::int64_t stored_time(std::string_view applied_value) {

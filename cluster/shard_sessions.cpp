@@ -4,13 +4,10 @@
 #include "protocol/topic.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace troupe::cluster {
-
-bool shard_state_machine::keeps_session(std::string_view client_id) const {
-  return !sessions_.empty()
-         && sessions_.find(std::string{client_id}) != sessions_.end();
-}
 
 namespace {
 
@@ -29,53 +26,51 @@ void forget_open(session_record& of, std::uint16_t packet_identifier) {
 
 void shard_state_machine::on(claim_command& x, time_point now) {
   claim_granted answer;
-  auto at = sessions_.find(x.client_id);
-  if (at != sessions_.end() && x.clean_start) {
+  auto* row = sessions_.find(x.client_id);
+  if (row != nullptr && x.clean_start) {
     end_session(x.client_id, now); // the old session ends here
-    at = sessions_.end();
+    row = nullptr;
   }
-  mark(changed_.sessions, x.client_id);
-  if (at != sessions_.end()) {
-    offline_count_ -= at->second.owned ? 0 : 1;
-    answer.record = std::make_shared<session_record>(*at->second.record);
+  if (row != nullptr) {
+    at_.offline -= row->owned ? 0 : 1;
+    answer.record = std::make_shared<session_record>(*row->record);
     answer.session_present = true;
   } else if (x.expiry_interval != 0 || x.will != nullptr) {
-    at = sessions_.try_emplace(x.client_id).first;
-    at->second.record = std::make_shared<session_record>();
-    at->second.incarnation = at_.last_epoch + 1;
+    row = &sessions_.change(x.client_id);
+    *row = {};
+    row->record = std::make_shared<session_record>();
+    row->incarnation = at_.last_epoch + 1;
+    ++at_.sessions;
   }
-  if (at != sessions_.end()) {
-    auto& row = at->second;
-    row.will = x.will; // a will that still waited is replaced [MQTT-3.1.3-9]
-    arm(x.client_id, row, &session_row::will_due, never);
-    arm(x.client_id, row, &session_row::expires, never);
-    row.owned = true;
-    row.epoch = answer.epoch = ++at_.last_epoch;
-    answer.incarnation = row.incarnation;
-    row.expiry_interval = x.expiry_interval;
+  if (row != nullptr) {
+    sessions_.change(x.client_id);
+    row->will = x.will; // a will that still waited is replaced [MQTT-3.1.3-9]
+    arm(x.client_id, *row, &session_row::will_due, never);
+    arm(x.client_id, *row, &session_row::expires, never);
+    if (!std::exchange(row->owned, true))
+      owned_.set_blindly(x.client_id, true);
+    row->epoch = answer.epoch = ++at_.last_epoch;
+    answer.incarnation = row->incarnation;
+    row->expiry_interval = x.expiry_interval;
   }
   effects_.granted(x.who, x.client_id, answer);
 }
 
 void shard_state_machine::on(release_command& x, time_point now) {
-  const auto at = sessions_.find(x.client_id);
-  if (at != sessions_.end() && at->second.epoch == x.epoch
-      && at->second.owned) {
-    auto& row = at->second;
-    mark(changed_.sessions, x.client_id);
-    row.expiry_interval = x.expiry_interval;
+  if (auto* row = owned_row(x.client_id, x.epoch)) {
+    row->expiry_interval = x.expiry_interval;
     if (x.will == release_command::will_fate::discard)
-      row.will.reset();
+      row->will.reset();
     if (x.record == nullptr) {
       end_session(x.client_id, now);
     } else {
       // What was in flight is in the record now, below its cursors.
       for (const auto& y : x.record->kept)
-        forget_open(*row.record, y.packet_identifier);
-      row.record->kept = std::move(x.record->kept);
-      row.record->next_packet_identifier = x.record->next_packet_identifier;
-      move_cursors(x.client_id, *row.record, x.record->cursors);
-      leave(x.client_id, row, now);
+        forget_open(*row->record, y.packet_identifier);
+      row->record->kept = std::move(x.record->kept);
+      row->record->next_packet_identifier = x.record->next_packet_identifier;
+      move_cursors(x.client_id, *row->record, x.record->cursors);
+      leave(x.client_id, *row, now);
     }
   }
   effects_.released(x.client_id);
@@ -84,7 +79,8 @@ void shard_state_machine::on(release_command& x, time_point now) {
 void shard_state_machine::leave(const std::string& client_id, session_row& row,
                                 time_point now) {
   row.owned = false;
-  ++offline_count_;
+  owned_.set_blindly(client_id, false);
+  ++at_.offline;
   if (row.will != nullptr && row.will->delay.count() == 0) {
     publish_will(client_id, row, now);
   } else if (row.will != nullptr) {
@@ -97,18 +93,21 @@ void shard_state_machine::leave(const std::string& client_id, session_row& row,
 
 void shard_state_machine::arm(const std::string& client_id, session_row& row,
                               time_point session_row::*of, time_point due) {
-  const bool expires = of == &session_row::expires;
+  const auto kind =
+    of == &session_row::expires ? timer_kind::session : timer_kind::will;
+  if (row.*of == due)
+    return;
   if (row.*of != never)
-    deadlines_.erase({row.*of, client_id, expires});
+    timers_.remove({row.*of, kind, client_id});
   row.*of = due;
   if (due != never)
-    deadlines_.emplace(due, client_id, expires);
+    timers_.add({due, kind, client_id});
 }
 
+/// @param row  to be changed.
 void shard_state_machine::publish_will(const std::string& client_id,
                                        session_row& row, time_point now) {
   arm(client_id, row, &session_row::will_due, never);
-  mark(changed_.sessions, client_id);
   const auto will = std::exchange(row.will, nullptr);
   if (will == nullptr)
     return;
@@ -132,9 +131,7 @@ void shard_state_machine::publish_will(const std::string& client_id,
 
 void shard_state_machine::end_session(const std::string& client_id,
                                       time_point now) {
-  const auto at = sessions_.find(client_id);
-  auto& row = at->second;
-  mark(changed_.sessions, client_id);
+  auto& row = sessions_.change(client_id);
   publish_will(client_id, row, now);
   arm(client_id, row, &session_row::expires, never);
   if (row.record->published_qos2)
@@ -145,28 +142,65 @@ void shard_state_machine::end_session(const std::string& client_id,
     if (x.held())
       forward_holds(client_id, x, false, {}, 0);
     if (x.exclusive)
-      effects_.exclusive_kept(client_id, x.filter, false);
+      keep_exclusive(client_id, x.filter, false);
   }
-  if (!row.owned) {
-    --offline_count_;
+  --at_.sessions;
+  if (row.owned) {
+    owned_.set_blindly(client_id, false);
+  } else {
+    --at_.offline;
     effects_.session_ended(client_id, *row.record);
   }
-  sessions_.erase(at);
+  sessions_.erase(client_id);
 }
 
-void shard_state_machine::on(restart_command&, time_point now) {
+void shard_state_machine::keep_exclusive(const std::string& client_id,
+                                         const std::string& filter, bool kept) {
+  const auto key = client_id + '\0' + filter;
+  if (kept)
+    exclusive_.change(key);
+  else
+    exclusive_.erase(key);
+  effects_.exclusive_kept(client_id, filter, kept);
+}
+
+std::optional<std::string>
+shard_state_machine::owned_behind(const std::string& after,
+                                  std::vector<std::string>& into) {
+  // What changed is in memory, the others are in the page of the disk.
+  std::set<std::string> names;
+  std::optional<std::string> next;
+  if (owned_page_) {
+    if (owned_page_->more_owned)
+      next = owned_page_->owned.back();
+    for (const auto& x : owned_page_->owned)
+      if (!owned_.is_here(x))
+        names.insert(x);
+  }
+  for (auto at = owned_.rows().upper_bound(after);
+       at != owned_.rows().end() && (!next || at->first <= *next); ++at)
+    if (at->second.row)
+      names.insert(at->first);
+  for (const auto& x : names) {
+    if (into.size() == row_wants::owned_at_once)
+      return into.back();
+    into.push_back(x);
+  }
+  return next;
+}
+
+void shard_state_machine::on(restart_command& x, time_point now) {
   std::vector<std::string> owned;
-  for (const auto& [name, row] : sessions_)
-    if (row.owned)
-      owned.push_back(name);
-  std::sort(owned.begin(), owned.end()); // the same order on every replica
+  const auto next = owned_behind(x.after, owned);
+  owned_page_.reset();
   for (const auto& name : owned) {
-    auto& row = sessions_.at(name);
-    mark(changed_.sessions, name);
+    auto& row = sessions_.change(name);
     leave(name, row, now);
     if (row.expiry_interval == 0)
       end_session(name, now);
   }
+  if (next)
+    effects_.propose_next(restart_command{*next});
 }
 
 // ---- what an owner changes -------------------------------------------------
@@ -184,7 +218,7 @@ void shard_state_machine::on(subscribe_command& x, time_point) {
   if (x.subscribes) {
     const bool was_exclusive = old != all.end() && old->exclusive;
     if (wanted.exclusive != was_exclusive)
-      effects_.exclusive_kept(x.client_id, wanted.filter, wanted.exclusive);
+      keep_exclusive(x.client_id, wanted.filter, wanted.exclusive);
     if (old == all.end())
       all.push_back(wanted);
     else
@@ -193,7 +227,7 @@ void shard_state_machine::on(subscribe_command& x, time_point) {
       forward_holds(x.client_id, wanted, wanted.held(), x.who, x.token);
   } else if (old != all.end()) {
     if (old->exclusive)
-      effects_.exclusive_kept(x.client_id, old->filter, false);
+      keep_exclusive(x.client_id, old->filter, false);
     all.erase(old);
     if (was_held)
       forward_holds(x.client_id, wanted, false, x.who, x.token);
@@ -212,11 +246,10 @@ void shard_state_machine::forward_holds(const std::string& client_id,
 
 session_row* shard_state_machine::owned_row(const std::string& client_id,
                                             std::uint64_t epoch) {
-  const auto at = sessions_.find(client_id);
-  if (at == sessions_.end() || at->second.epoch != epoch || !at->second.owned)
+  const auto* row = sessions_.find(client_id);
+  if (row == nullptr || row->epoch != epoch || !row->owned)
     return nullptr;
-  mark(changed_.sessions, client_id);
-  return &at->second;
+  return &sessions_.change(client_id);
 }
 
 void shard_state_machine::on(checkpoint_command& x, time_point) {
@@ -278,7 +311,7 @@ void shard_state_machine::forget_inbound(const inbound_identity& x) {
   const std::pair key{x.client_id, x.packet_identifier};
   if (const auto at = inbound_.find(key);
       at != inbound_.end() && at->second == x.incarnation) {
-    mark(changed_.inbound, key);
+    note(changed_inbound_, key);
     inbound_.erase(at);
   }
 }
@@ -287,7 +320,7 @@ void shard_state_machine::on(inbound_forget_command& x, time_point) {
   auto at = inbound_.lower_bound({x.client_id, 0});
   while (at != inbound_.end() && at->first.first == x.client_id)
     if (at->second <= x.incarnation) {
-      mark(changed_.inbound, at->first);
+      note(changed_inbound_, at->first);
       at = inbound_.erase(at);
     } else {
       ++at;
@@ -302,7 +335,7 @@ bool shard_state_machine::seen_before(const inbound_identity& x) {
   if (incarnation > x.incarnation)
     return false; // late, of a life that has ended
   incarnation = x.incarnation;
-  mark(changed_.inbound, key);
+  note(changed_inbound_, key);
   return false;
 }
 

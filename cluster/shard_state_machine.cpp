@@ -2,12 +2,12 @@
 
 #include "protocol/hash.hpp"
 #include "protocol/topic.hpp"
+#include "storage/keys.hpp"
 
 #include <algorithm>
 
 namespace troupe::cluster {
 
-using protocol::drop_reason;
 using protocol::qos;
 using protocol::reason_code;
 
@@ -26,7 +26,16 @@ bool needs_log(const command& x) noexcept {
 shard_state_machine::shard_state_machine(const shard_options& options,
                                          shard_effects& effects)
   : options_(options),
-    effects_(effects) {}
+    effects_(effects),
+    sessions_(options.has_disk),
+    owned_(options.has_disk),
+    filters_(options.has_disk),
+    holders_(options.has_disk),
+    retained_(options.has_disk),
+    exclusive_(options.has_disk),
+    timers_(options.has_disk) {}
+
+shard_state_machine::~shard_state_machine() = default;
 
 void shard_state_machine::apply(command& x, time_point now) {
   if (needs_log(x)) // else a log that is replayed would not know of it
@@ -34,44 +43,54 @@ void shard_state_machine::apply(command& x, time_point now) {
   std::visit([&](auto& c) { on(c, now); }, x);
 }
 
+std::size_t shard_state_machine::resident_count() const noexcept {
+  return sessions_.size() + filters_.size() + holders_.size() + retained_.size()
+         + messages_.size();
+}
+
+// ---- time ------------------------------------------------------------------
+
 std::optional<time_point> shard_state_machine::next_due() const {
-  auto due = retained_.next_expiry().value_or(never);
-  if (!deadlines_.empty())
-    due = std::min(due, std::get<time_point>(*deadlines_.begin()));
-  if (!delayed_.empty())
-    due = std::min(due, delayed_.begin()->first.first);
+  auto due = timers_.next_due().value_or(never);
   if (!group_retries_.empty())
     due = std::min(due, group_retries_.begin()->first);
   return due == never ? std::nullopt : std::optional{due};
 }
 
 void shard_state_machine::on(time_command&, time_point now) {
-  while (!delayed_.empty() && delayed_.begin()->first.first <= now) {
-    mark(changed_.delayed, delayed_.begin()->first);
-    const auto due = std::move(delayed_.begin()->second);
-    delayed_.erase(delayed_.begin());
-    publish_now(due.message, now);
+  // Only so many, that all replicas need the same rows.
+  for (std::size_t i = 0; i < timer_window::batch; ++i) {
+    auto due = timers_.take_due(now);
+    if (!due)
+      break;
+    time_passed(std::move(*due), now);
   }
-  while (!deadlines_.empty()
-         && std::get<time_point>(*deadlines_.begin()) <= now) {
-    const auto [due, name, expires] = *deadlines_.begin();
-    if (expires)
-      end_session(name, now);
-    else
-      publish_will(name, sessions_.at(name), now);
+  retry_groups(now);
+}
+
+void shard_state_machine::time_passed(timer_row&& due, time_point now) {
+  const auto& [key, message] = due;
+  switch (key.kind) {
+  case timer_kind::delayed:
+    --at_.delayed;
+    publish_now(message, now);
+    break;
+  case timer_kind::will:
+    if (auto* row = sessions_.find(key.of);
+        row != nullptr && row->will_due == key.due)
+      publish_will(key.of, sessions_.change(key.of), now);
+    break;
+  case timer_kind::session:
+    if (const auto* row = sessions_.find(key.of);
+        row != nullptr && row->expires == key.due)
+      end_session(key.of, now);
+    break;
+  case timer_kind::retained:
+    if (const auto* row = retained_.find(key.of);
+        row != nullptr && row->message->expired(now))
+      remove_retained(key.of);
+    break;
   }
-  while (!group_retries_.empty() && group_retries_.begin()->first <= now) {
-    const auto at = rows_.find(group_retries_.begin()->second);
-    group_retries_.erase(group_retries_.begin());
-    if (at == rows_.end())
-      continue;
-    at->second.waits = false;
-    hand_out(at->second);
-  }
-  count_retained([&] {
-    retained_.purge(
-      now, [&](const std::string& key) { mark(changed_.retained, key); });
-  });
 }
 
 // ---- other shards ----------------------------------------------------------
@@ -103,7 +122,7 @@ void shard_state_machine::on(forwarded_command& x, time_point) {
   while (at != outbox_.end() && at->first.first == x.to
          && at->first.second <= x.sequence) {
     if (at->first.second <= sequence_of(written_.forwarded, x.to))
-      mark(changed_.outbox, at->first);
+      note(changed_outbox_, at->first);
     at = outbox_.erase(at);
   }
 }
@@ -117,15 +136,15 @@ void shard_state_machine::on(publish_command& x, time_point now) {
   }
   if (x.delay_seconds != 0) {
     auto reason = reason_code::success;
-    if (options_.delayed_max != 0 && delayed_.size() >= options_.delayed_max) {
+    if (options_.delayed_max != 0 && at_.delayed >= options_.delayed_max) {
       reason = reason_code::quota_exceeded;
       if (x.inbound) // its PUBREC says no: the identifier is free
         forget_inbound(*x.inbound);
     } else {
-      const std::pair key{now + std::chrono::seconds{x.delay_seconds},
-                          at_.next_delayed++};
-      delayed_.emplace(key, message_row{x.message, {}});
-      mark(changed_.delayed, key);
+      timers_.add({now + std::chrono::seconds{x.delay_seconds},
+                   timer_kind::delayed, storage::key_of(at_.next_delayed++)},
+                  x.message);
+      ++at_.delayed;
     }
     effects_.acknowledge(x.publisher, x.token, reason);
     return;
@@ -137,143 +156,53 @@ void shard_state_machine::on(publish_command& x, time_point now) {
                                 : reason_code::no_matching_subscribers);
 }
 
+void shard_state_machine::match(std::string_view topic) {
+  matched_.clear();
+  if (auto* exact = filters_.find(topic))
+    matched_.push_back(exact);
+  if (definitions_.empty())
+    return;
+  matched_ids_.clear();
+  definitions_.match(topic, matched_ids_);
+  for (const auto id : matched_ids_)
+    matched_.push_back(by_id_.at(id));
+}
+
 bool shard_state_machine::publish_now(const message_ptr& message,
                                       time_point now) {
   const auto sequence = ++at_.sequence;
-  if (message->retain() && options_.retain && !message->expired(now)) {
-    const auto key = retained_key(message->topic());
-    const bool full =
-      options_.retained_max != 0 && retained_.size() >= options_.retained_max;
-    if (full && !message->payload().empty() && retained_.find(key) == nullptr) {
-      effects_.dropped(drop_reason::queue_full, 1);
-    } else {
-      mark(changed_.retained, key);
-      count_retained([&] { retained_.put(message, sequence); });
-    }
-  }
+  if (message->retain() && options_.retain && !message->expired(now))
+    retain(message, sequence);
   bool somebody = false;
-  const shard_position position{options_.shard, sequence};
-  if (!rows_.empty()) {
-    matched_.clear();
-    filters_.match(message->topic(), matched_);
-    for (const auto id : matched_) {
-      auto& row = rows_.at(id);
-      const bool kept = message->qos() != qos::at_most_once;
-      if (kept)
-        store(id, row, sequence, message);
-      if (row.shared() && has_live_member(row)) {
-        if (kept)
-          lease(row, sequence, message);
-        else
-          effects_.route_to_group(row.name.share_name, row.name.filter, message,
-                                  {});
-        somebody = true;
-      }
-      somebody |= kept;
+  match(message->topic());
+  for (auto* row : matched_) {
+    const bool kept = message->qos() != qos::at_most_once;
+    if (kept)
+      store(*row, sequence, message);
+    if (row->shared() && has_live_member(*row)) {
+      if (!kept)
+        effects_.route_to_group(row->name.share_name, row->name.filter, message,
+                                {});
+      else if (!row->group->waits)
+        hand_out(*row, most_leased);
+      somebody = true;
     }
-    make_room();
+    somebody |= kept;
   }
-  return effects_.route(message, position) || somebody;
+  make_room();
+  return effects_.route(message, {options_.shard, sequence}) || somebody;
 }
 
 bool shard_state_machine::publish_unlogged(const message_ptr& message) {
   bool somebody = false;
-  if (!rows_.empty()) {
-    matched_.clear();
-    filters_.match(message->topic(), matched_);
-    for (const auto id : matched_)
-      if (const auto& row = rows_.at(id);
-          row.shared() && has_live_member(row)) {
-        effects_.route_to_group(row.name.share_name, row.name.filter, message,
-                                {});
-        somebody = true;
-      }
-  }
-  return effects_.route(message, {}) || somebody;
-}
-
-void shard_state_machine::store(std::uint32_t id, filter_row& row,
-                                std::uint64_t sequence,
-                                const message_ptr& message) {
-  auto [at, fresh] = messages_.try_emplace(sequence);
-  if (fresh) {
-    at->second.message = message;
-    stored_bytes_ += message->memory();
-  }
-  at->second.filters.push_back(id);
-  row.sequences.push_back(sequence);
-}
-
-void shard_state_machine::drop_reference(std::uint32_t filter,
-                                         std::uint64_t sequence) {
-  const auto at = messages_.find(sequence);
-  if (at == messages_.end())
-    return;
-  auto& listed = at->second.filters;
-  listed.erase(std::remove(listed.begin(), listed.end(), filter), listed.end());
-  if (!at->second.filters.empty()) {
-    // Cursors tell which sessions had it; a group has no cursor.
-    if (const auto row = rows_.find(filter);
-        row != rows_.end() && row->second.shared())
-      mark_message(sequence);
-    return;
-  }
-  mark_message(sequence);
-  stored_bytes_ -= at->second.message->memory();
-  messages_.erase(at);
-}
-
-void shard_state_machine::trim(std::uint32_t id, filter_row& row) {
-  const auto watermark =
-    row.cursors.empty() ? at_.sequence : row.cursors.begin()->first;
-  while (!row.sequences.empty() && row.sequences.front() <= watermark) {
-    drop_reference(id, row.sequences.front());
-    row.sequences.pop_front();
-  }
-}
-
-void shard_state_machine::make_room() {
-  while (options_.stored_bytes_max != 0
-         && stored_bytes_ > options_.stored_bytes_max && !messages_.empty()) {
-    // The oldest gives way for everybody who still had to get it.
-    const auto oldest = messages_.begin();
-    std::size_t owed = 0;
-    for (const auto id : oldest->second.filters) {
-      auto& row = rows_.at(id);
-      const auto at = std::lower_bound(row.sequences.begin(),
-                                       row.sequences.end(), oldest->first);
-      if (at != row.sequences.end() && *at == oldest->first)
-        row.sequences.erase(at);
-      if (row.shared()) { // a live member that has it delivers it yet
-        owed += row.leased.erase(oldest->first) != 0 ? 0 : 1;
-        continue;
-      }
-      for (const auto& [name, x] : row.holders)
-        owed += x.cursor < oldest->first ? 1 : 0;
+  match(message->topic());
+  for (const auto* row : matched_)
+    if (row->shared() && has_live_member(*row)) {
+      effects_.route_to_group(row->name.share_name, row->name.filter, message,
+                              {});
+      somebody = true;
     }
-    effects_.dropped(drop_reason::queue_full, owed);
-    mark_message(oldest->first);
-    stored_bytes_ -= oldest->second.message->memory();
-    messages_.erase(oldest);
-  }
-}
-
-// ---- retained messages -----------------------------------------------------
-
-void shard_state_machine::on(remove_retained_command& x, time_point) {
-  mark(changed_.retained, retained_key(x.topic));
-  count_retained([&] { retained_.remove(x.topic); });
-}
-
-void shard_state_machine::on(retained_read& x, time_point now) {
-  retained_page page;
-  page.shard = options_.shard;
-  page.token = x.token;
-  page.next = retained_.read(x.filter, x.after, x.limit, now,
-                             [&](const retained_table::row& row) {
-                               page.rows.push_back({row.message, row.sequence});
-                             });
-  effects_.retained(x.who, std::move(page));
+  return effects_.route(message, {}) || somebody;
 }
 
 } // namespace troupe::cluster

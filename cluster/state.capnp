@@ -25,6 +25,13 @@ struct AppliedRow {
   format @6 :UInt16;          # of all rows of the shard: 1
   forwarded @7 :List(Common.Cursor);   # last sequence sent, by shard
   appliedFrom @8 :List(Common.Cursor); # last sequence applied, by shard
+  # How many there are:
+  sessions @9 :UInt64;
+  offline @10 :UInt64;        # sessions without an owner
+  retained @11 :UInt64;
+  delayed @12 :UInt64;
+  backlog @13 :UInt64;        # messages in pages
+  backlogBytes @14 :UInt64;   # their topics, payloads and properties
 }
 
 struct SessionRow {
@@ -40,22 +47,49 @@ struct SessionRow {
 }
 
 struct FilterRow {
-  # Family `filter`, by its number.
-  filter @0 :Text;    # 1 to 65,535 bytes
-  shareName @1 :Text; # empty: not shared
+  # Family `filter`, by filter and Share Name.
+  id @0 :UInt32;      # its number
+  holders @1 :UInt64; # how many hold it
 }
 
 struct HolderRow {
-  # Family `holder`, by filter number and Client Identifier.
-  cursor @0 :UInt64;     # sequence; done up to here
+  # Family `holder`, by Client Identifier and filter number.
+  start @0 :UInt64;      # sequence; messages behind it
   identifier @1 :UInt32; # Subscription Identifier, 0: none
   options @2 :UInt8;     # Subscription Options, MQTT 5.0 3.8.3.1
 }
 
+struct HolderCursorRow {
+  # Family `holder`, by Client Identifier and filter number 0.
+  sequence @0 :UInt64; # done up to here, whatever the filter
+}
+
+struct GroupRow {
+  # Family `group`, by filter number.
+  upTo @0 :UInt64;       # sequence; done up to here, but
+  open @1 :List(UInt64); # these; ascending
+  done @2 :List(UInt64); # and behind it these, ascending
+  declared @3 :Bool;     # held in the name of nobody, too
+}
+
+struct PageRow {
+  # Family `backlog`, by filter number and its last sequence.
+  struct Entry {
+    sequence @0 :UInt64;
+    message @1 :Common.Message; # null: in family `message`
+  }
+  entries @0 :List(Entry); # at least one, ascending
+}
+
 struct MessageRow {
-  # Families `message`, by sequence, and `delayed`, by due time and number.
+  # Family `message`, by sequence: one that is in pages of several filters.
   message @0 :Common.Message;
-  filters @1 :List(UInt32); # numbers of those that list it; none in `delayed`
+  filters @1 :List(UInt32); # their numbers
+}
+
+struct TimerRow {
+  # Family `timer`, by due time, kind and what it is for.
+  message @0 :Common.Message; # of a delayed one; else null
 }
 
 struct RetainedRow {
@@ -63,6 +97,8 @@ struct RetainedRow {
   message @0 :Common.Message;
   sequence @1 :UInt64; # of the message in the shard
 }
+
+# The values of families `owned` and `exclusive` are empty.
 
 struct InboundRow {
   # Family `inbound`, by Client Identifier and Packet Identifier.

@@ -8,8 +8,31 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace troupe::cluster {
+
+/// What a process finds when it starts, in milliseconds since 1970, and where
+/// stored time goes on. Time that passed while nothing ran counts, as far as it
+/// is plausible: with a wall clock that is a year ahead everything would
+/// expire.
+struct clock_at_start {
+  std::int64_t wall;     ///< what the wall clock shows
+  std::int64_t greatest; ///< the greatest time that is stored; 0: none is
+  /// Most of the time between the two that counts; none: all of it.
+  std::optional<std::chrono::milliseconds> jump_max;
+
+  /// Never below `greatest`, so that nothing stored lies in the future.
+  constexpr std::int64_t resumed() const noexcept {
+    return std::max(wall, greatest) - excess();
+  }
+  /// How much of the wall clock's jump does not count.
+  constexpr std::int64_t excess() const noexcept {
+    if (!jump_max || greatest <= 0 || wall <= greatest)
+      return 0;
+    return std::max<std::int64_t>(0, wall - greatest - jump_max->count());
+  }
+};
 
 /// Ties the steady clock of this process to stored time: milliseconds since
 /// 1970. `never` (`time_point::max()`) is `stored_never`. What does not fit
@@ -31,12 +54,10 @@ struct stored_clock {
     below_ms_ = base.below;
   }
 
-  /// For a process that starts at `now`, whose wall clock shows `wall`: time
-  /// goes on from there, but never from below `greatest`, the greatest time
-  /// that is stored already. (Milliseconds since 1970.)
-  static constexpr stored_clock going_on(time_point now, std::int64_t wall,
-                                         std::int64_t greatest) noexcept {
-    return {now, std::max(wall, greatest)};
+  /// For a process that starts at `now`.
+  static constexpr stored_clock going_on(time_point now,
+                                         const clock_at_start& from) noexcept {
+    return {now, from.resumed()};
   }
 
   constexpr std::int64_t to_stored(time_point x) const noexcept {

@@ -83,6 +83,16 @@ inline void copy_to(capnp::Data::Builder to, protocol::bytes_view from) {
   std::memcpy(to.begin(), from.data(), from.size());
 }
 
+/// @param init  makes the list of so many numbers.
+template <class Init>
+void write_sequences(const std::vector<std::uint64_t>& x, Init&& init) {
+  if (x.empty())
+    return;
+  auto list = init(static_cast<unsigned>(x.size()));
+  for (unsigned i = 0; i < list.size(); ++i)
+    list.set(i, x[i]);
+}
+
 std::uint8_t to_byte(const protocol::subscription_options& x) noexcept;
 void write(wire::Message::Builder to, const protocol::message& x,
            const time_base& times);
@@ -171,6 +181,9 @@ protocol::subscription_options read_options(std::uint8_t from);
 /// Of something that has happened: not `never`.
 time_point read_past(std::int64_t from, const time_base& times);
 message_ptr read(wire::Message::Reader from, const source& in);
+/// Ascending, else it throws.
+std::vector<std::uint64_t>
+read_sequences(capnp::List<std::uint64_t>::Reader from, const source& in);
 subscription_record read(wire::Subscription::Reader from);
 std::vector<kept_message> read(capnp::List<wire::KeptMessage>::Reader from,
                                const source& in);

@@ -138,14 +138,21 @@ inline constexpr std::string_view about<durability> =
   "retained message promises.";
 
 template <>
-inline constexpr auto fields<durability> =
-  std::tuple{field{&durability::ack, "ack", reload::cold,
-                   "quorum-fsync: it is on the disk of a quorum of the nodes "
-                   "that keep it, and outlives a power failure. "
-                   "quorum-memory: it is with the operating system of these; "
-                   "it outlives the end of the process. After a power failure "
-                   "the newest is lost, and the data may have to be restored "
-                   "from a backup."}};
+inline constexpr auto fields<durability> = std::tuple{
+  field{&durability::ack, "ack", reload::cold,
+        "quorum-fsync: it is on the disk of a quorum of the nodes that keep "
+        "it, and outlives a power failure. quorum-memory: it is with the "
+        "operating system of these; it outlives the end of the process. After "
+        "a power failure the newest is lost, and the data may have to be "
+        "restored from a backup."},
+  field{&durability::max_clock_jump,
+        "max_clock_jump",
+        {0ms, 876'000h},
+        reload::cold,
+        "Most of the time between the last that is stored and the wall clock "
+        "at the start that counts for what expires, so that a clock that is "
+        "wrong does not make everything expire. Beyond it there is a warning, "
+        "and troupe_storage_clock_jump_seconds is above 0."}};
 
 template <>
 inline constexpr std::string_view about<storage> =
@@ -174,6 +181,20 @@ inline constexpr auto fields<storage> = std::tuple{
         reload::cold,
         "Bytes in the log of a shard after which it writes what has changed "
         "before the interval is over."},
+  field{&storage::tail,
+        "tail",
+        {0_KB, 65'536_MB},
+        reload::cold,
+        "Memory for messages that the state database has already, so that "
+        "sessions that fall a little behind do not read it. Evenly over the "
+        "shards."},
+  field{&storage::sweep_interval,
+        "sweep_interval",
+        {1s, 24h},
+        reload::cold,
+        "How often the state database is searched for messages that nobody "
+        "waits for any more, or that are beyond durable.max_age and "
+        "durable.max_bytes. It takes a tenth of a thread at most."},
   field{&storage::low_space,
         "low_space",
         {0_KB, 1'048'576_MB},

@@ -124,9 +124,18 @@ inline constexpr auto fields<durable> = std::tuple{
         "max_bytes",
         {1_MB, 1'048'576_MB},
         reload::cold,
-        "Most bytes of messages kept for sessions that are away, topics "
-        "and payloads, evenly over the shards. Beyond it the oldest messages "
-        "of a shard give way and are counted."}};
+        "Most bytes of messages, topics and payloads, that are kept for one "
+        "topic filter in one shard, however many sessions hold it. Beyond it "
+        "the oldest give way, some at once, and are counted as dropped; that "
+        "is looked after every storage.sweep_interval. A filter without "
+        "wildcards is in one shard, others are in all. Without storage it is "
+        "the most for all filters together, at any time."},
+  field{&durable::max_age,
+        "max_age",
+        {1min, 87'600h},
+        reload::cold,
+        "Messages that wait for longer are dropped, some at once, and counted "
+        "as expired, whatever their Message Expiry Interval. Needs storage."}};
 
 template <>
 inline constexpr std::string_view about<auth> =

@@ -154,19 +154,23 @@ struct shards {
 /// `[durable]`: what is kept for sessions that are away.
 struct durable {
   std::optional<byte_size> max_bytes;
+  std::optional<milliseconds> max_age;
 };
 
 /// `[durability]`: what an acknowledgement promises.
 struct durability {
   ack_policy ack = ack_policy::quorum_fsync;
+  std::optional<milliseconds> max_clock_jump = 24h;
 };
 
 /// `[storage]`: the databases in the data directory.
 struct storage {
   bool enable = true;
-  byte_size cache = 64_MB;
+  byte_size cache = 256_MB;
   milliseconds flush_interval = 5s;
   byte_size flush_size = 2_MB;
+  byte_size tail = 16_MB;
+  milliseconds sweep_interval = 1min;
   byte_size low_space = 1'024_MB;
   byte_size full_space = 256_MB;
   byte_size reserve = 16_MB;

@@ -37,8 +37,8 @@ void client_session::restore(in_flight&& x) {
 const client_session::in_flight* client_session::take_resend() {
   if (waiting_ == 0 || unacknowledged_ >= send_quota_)
     return nullptr;
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-    auto& x = in_flight_[i];
+  while (resend_at_ < in_flight_.size()) {
+    auto& x = in_flight_[resend_at_++];
     if (x.now != in_flight::state::waiting)
       continue;
     x.now = in_flight::state::sent;
@@ -113,8 +113,10 @@ client_session::ack_answer client_session::settle(in_flight& x) noexcept {
   unacknowledged_ -= x.uses_quota ? 1 : 0;
   --open_;
   while (!in_flight_.empty()
-         && in_flight_.front().now == in_flight::state::settled)
+         && in_flight_.front().now == in_flight::state::settled) {
     in_flight_.pop_front();
+    resend_at_ -= resend_at_ > 0 ? 1 : 0;
+  }
   // Acknowledgements come in runs, for messages that have left the cache.
   constexpr std::size_t ahead = 3;
   if (in_flight_.size() > ahead)

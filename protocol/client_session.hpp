@@ -227,8 +227,9 @@ private:
   std::uint32_t queue_max_ = 1'000;
   std::uint32_t queued_qos0_ = 0;
   std::uint16_t unacknowledged_ = 0;
-  std::uint16_t waiting_ = 0; ///< entries of that state
-  std::uint16_t open_ = 0;    ///< entries that are not settled
+  std::uint16_t waiting_ = 0;   ///< entries of that state
+  std::uint16_t open_ = 0;      ///< entries that are not settled
+  std::uint16_t resend_at_ = 0; ///< no entry before it waits
   std::uint16_t send_quota_ = 32;
   std::uint16_t next_identifier_ = 1;
   std::uint16_t awaiting_release_max_ = 100;

@@ -20,24 +20,19 @@ import pathlib
 import platform
 import shlex
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 import typing
 
 sys.dont_write_bytecode = True
+from bench_brokers import REALTIME, RunFailed, broker, free_port  # noqa: E402
 from bench_durable_rows import durable_rows  # noqa: E402
-from bench_report import (REALTIME, kept_rows, summary,  # noqa: E402
-                          write_document)
+from bench_report import kept_rows, summary, write_document  # noqa: E402
 from bench_rows import MOSQUITTO, TROUPE, Result, Row, rows  # noqa: E402
+from bench_start import measure_start  # noqa: E402
 from broker_metrics import MetricsHistory  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-START_DEADLINE_S = 20
-STOP_DEADLINE_S = 20
 RUN_DEADLINE_S = 600
 IDLE_LOAD = 0.5
 BARE_S = 3
@@ -47,85 +42,7 @@ BARE_SLOWER_MAX = 1.25
 BARE_TRIES = 3
 
 
-class RunFailed(Exception):
-    """A broker or the generator did not do its work; the text says which."""
-
-
-# ---- brokers ----------------------------------------------------------------
-
-def troupe_command(program: pathlib.Path, port: int, folder: pathlib.Path,
-                   http: int | None, settings: tuple[str, ...]) -> list[str]:
-    command = [str(program), "serve", "--data-dir", str(folder / "data")]
-    for setting in (f"listeners.tcp.default.bind=127.0.0.1:{port}",
-                    f"http.bind=127.0.0.1:{http}" if http
-                    else "http.enable=false", *settings):
-        command += ["--set", setting]
-    return command
-
-
-def mosquitto_command(program: str, port: int,
-                      folder: pathlib.Path) -> list[str]:
-    """Its defaults, but a queue that drops nothing and no log to write."""
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\n"
-                      "allow_anonymous true\n"
-                      "max_queued_messages 0\n"
-                      "log_dest none\n")
-    return [program, "-c", str(config)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_port(port: int, process: subprocess.Popen, log: pathlib.Path):
-    deadline = time.monotonic() + START_DEADLINE_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        time.sleep(0.02)
-    raise RunFailed(f"{shlex.join(process.args)} did not start:\n"
-                    + log.read_text(errors="replace")[-2000:])
-
-
-@contextlib.contextmanager
-def broker(which: str, row: Row, programs: dict[str, typing.Any],
-           http: int | None = None):
-    """A fresh broker; yields its port and process id."""
-    with tempfile.TemporaryDirectory(prefix="troupe-bench-",
-                                     dir=programs["folder"]) as name:
-        folder = pathlib.Path(name)
-        port = free_port()
-        if which == TROUPE:
-            command = troupe_command(programs[TROUPE], port, folder, http,
-                                     row.settings)
-        else:
-            command = mosquitto_command(programs[MOSQUITTO], port, folder)
-        if row.realtime and programs["realtime"]:
-            command = REALTIME + command
-        log = folder / "log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(command, stdout=out, stderr=out,
-                                       stdin=subprocess.DEVNULL, cwd=folder)
-        try:
-            wait_for_port(port, process, log)
-            yield port, process.pid
-            if process.poll() is not None:
-                raise RunFailed(f"{which} ended during {row.name}:\n"
-                                + log.read_text(errors="replace")[-2000:])
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_DEADLINE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
+# ---- runs -------------------------------------------------------------------
 
 def run_load(load: str, row: Row, programs: dict[str, typing.Any],
              times: list[str], which: str, http: int | None = None) -> Result:
@@ -134,16 +51,22 @@ def run_load(load: str, row: Row, programs: dict[str, typing.Any],
                    "--port", str(port), "--pid", str(pid)]
         if row.timed:
             command += times
+        elif row.lasts:
+            command += ["--duration", str(60 * programs["minutes"])]
         with MetricsHistory(http) if http else contextlib.nullcontext() as seen:
             done = subprocess.run(command, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, text=True,
-                                  timeout=RUN_DEADLINE_S)
+                                  timeout=RUN_DEADLINE_S
+                                  + 120 * programs["minutes"])
     # 1 says that messages were lost, which the result says too.
     if done.returncode not in (0, 1):
         raise RunFailed(f"{shlex.join(command)} ended with "
                         f"{done.returncode}:\n{done.stderr}")
     result = json.loads(done.stdout)
-    if seen:
+    if seen and "disk" in result:
+        result["log"] = seen.difference(result["disk"]["from_s"],
+                                        result["disk"]["quiet_s"])
+    elif seen:
         result["log"] = seen.growth(result["from_s"],
                                     result["from_s"] + result["elapsed_s"])
     return result
@@ -176,20 +99,26 @@ def run_bare(result: Result, programs: dict[str, typing.Any]) -> Result:
 
 def measure(which: str, row: Row, programs: dict[str, typing.Any],
             times: list[str]) -> Result:
-    beside = (run_load(row.beside, row, programs, times, which)
-              if row.beside else None)
-    load = row.quick if programs["quick"] and row.quick else row.command
+    if row.fill:
+        return measure_start(row, programs)
+
+    def load(command: str) -> Result:
+        return run_load(command, row, programs, times, which,
+                        free_port() if row.bare or row.lasts else None)
+    quick = programs["quick"] and row.quick
+    beside = load(row.quick_beside if quick else row.beside) \
+        if row.beside else None
     for _ in range(BARE_TRIES):
-        result = run_load(load, row, programs, times, which,
-                          free_port() if row.bare else None)
+        result = load(row.quick if quick else row.command)
         if not row.bare:
             break
         result["bare"] = run_bare(result, programs)
         if result["bare"]["plausible"]:
             break
-    log = result.pop("log", {})
-    result["log"] = {name: value for name, value in log.items()
-                     if name.startswith("troupe_storage_")}
+    for each in filter(None, (result, beside)):
+        each["log"] = {name: value
+                       for name, value in each.pop("log", {}).items()
+                       if name.startswith("troupe_storage_")}
     if beside:
         result["beside"] = beside
         result["ok"] = result["ok"] and beside["ok"]
@@ -287,6 +216,9 @@ def main() -> int:
                         help="two short rounds; writes nothing")
     parser.add_argument("--only", action="append", metavar="NAME", default=[],
                         help="a row, or the beginning of several")
+    parser.add_argument("--minutes", type=float, metavar="N",
+                        help="of durable-broadcast: 1, with --quick 0.1; its "
+                        "whole figure is that of 10")
     parser.add_argument("--rounds", type=int, help="5, with --quick 2")
     parser.add_argument("--without", action="append", default=[],
                         choices=[TROUPE, MOSQUITTO], help="leave a broker out")
@@ -307,6 +239,7 @@ def main() -> int:
 
     programs = find_programs(args.bin.resolve(), without, durable)
     programs["quick"] = args.quick
+    programs["minutes"] = args.minutes or (0.1 if args.quick else 1)
     times = ["--warmup", "1" if args.quick else "2",
              "--duration", "3" if args.quick else "8"]
     stored = {"machine": describe_machine(programs),

@@ -7,6 +7,9 @@ NO_QUEUE_LIMIT = ("mqtt.max_mqueue_len=infinity",
                   "mqtt.max_mqueue_bytes=infinity")
 
 
+BROADCAST_PAYLOAD = 1024
+
+
 def absolute(title: str, read, must=None, aim=None, **more) -> Figure:
     return Figure(title, read, must, aim, ratio=False, **more)
 
@@ -30,6 +33,35 @@ def of_one_write(result: Result) -> float:
 
 def of_transient(result: Result) -> float:
     return per_cpu(result) / per_cpu(result["beside"])
+
+
+def each_message(name: str):
+    """What the broker counted for each message of the load."""
+    return lambda result: (result["log"][f"troupe_storage_{name}_total"]
+                           / result["whole_run"]["published"])
+
+
+def written(result: Result) -> float:
+    return result["disk"]["written_bytes_per_message"]
+
+
+def of_beside(read):
+    return lambda result: read(result) / read(result["beside"])
+
+
+def started(how: str, what: str):
+    return lambda result: result["start"][how][what]
+
+
+def broadcast(sessions: int) -> str:
+    return (f"broadcast --sessions {sessions} --publishers 50 --rate 10000 "
+            f"--payload {BROADCAST_PAYLOAD} --readers 2")
+
+
+def stored(sessions: int, retained: int, each: int) -> tuple[str, ...]:
+    return (f"resume --sessions {sessions} --messages {each} --no-check "
+            "--source 127.0.0.2-127.0.0.41",
+            f"retained --messages {retained} --payload 64 --settle 0")
 
 
 def durable_rows() -> list[Row]:
@@ -84,4 +116,37 @@ def durable_rows() -> list[Row]:
              absolute("sessions made per second",
                       lambda r: r["set_up"]["sessions_per_s"])),
             timed=False, quick="sessions --sessions 10000", once=True),
+        row("durable-broadcast",
+            "1 KiB to 100,000 sessions away, one filter",
+            broadcast(100_000),
+            (absolute("synced bytes per message", each_message("log_bytes"),
+                      BROADCAST_PAYLOAD + 300, BROADCAST_PAYLOAD + 300,
+                      higher_is_better=False, unit="B"),
+             absolute("all bytes written per message", written,
+                      2.5 * BROADCAST_PAYLOAD + 800,
+                      2.5 * BROADCAST_PAYLOAD + 800,
+                      higher_is_better=False, unit="B"),
+             multiple("all bytes written, of those for 1,000 sessions",
+                      of_beside(written), 1.1, 1.1, higher_is_better=False),
+             absolute("rows per message", each_message("state_rows")),
+             multiple("rows, of those for 1,000 sessions",
+                      of_beside(each_message("state_rows")), 1.1, 1.1,
+                      higher_is_better=False)),
+            timed=False, lasts=True, settings=NO_QUEUE_LIMIT, once=True,
+            beside=broadcast(1_000),
+            quick=broadcast(10_000), quick_beside=broadcast(1_000)),
+        row("durable-start",
+            "1,000,000 sessions away, as many retained messages, 10,000,000 "
+            "stored ones", "",
+            (absolute("ms to the first CONNACK after an ordered end",
+                      started("ordered", "connack_ms"), 5_000, 5_000,
+                      higher_is_better=False, unit="ms"),
+             absolute("ms to the first CONNACK after kill -9",
+                      started("killed", "connack_ms"), 5_000, 5_000,
+                      higher_is_better=False, unit="ms"),
+             absolute("resident MiB then", started("killed", "resident_mib"),
+                      unit="MiB")),
+            timed=False, settings=NO_QUEUE_LIMIT, once=True,
+            fill=stored(1_000_000, 1_000_000, 10),
+            quick_fill=stored(20_000, 20_000, 10)),
     ]

@@ -6,10 +6,9 @@ import shlex
 import statistics
 import typing
 
+from bench_brokers import REALTIME
 from bench_durable_rows import durable_rows
 from bench_rows import Figure, Result, Row, rows
-
-REALTIME = ["chrt", "-f", "10"]
 
 
 def medians(figure: Figure, found: dict) -> dict[str, float]:
@@ -110,7 +109,8 @@ def render_durable(stored: dict) -> list[str]:
             "### Commands of the durable rows", "",
             "As above; where there is a measuring window, with "
             f"`{stored['times']}`.", "",
-            *(command_line(row, row.command) for row in durable_rows()), "",
+            *(command_line(row, row.command or "` and `troupe-bench ".join(
+                row.fill)) for row in durable_rows()), "",
             "### Medians of the durable rows", "",
             *median_lines(durable_rows(), stored["rows"])]
 

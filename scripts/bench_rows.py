@@ -62,6 +62,10 @@ class Row:
     once: bool = False  # one round says enough
     quick: str = ""  # the command with --quick, if it is another
     beside: str = ""  # a load to compare with, run just before
+    quick_beside: str = ""  # likewise, with --quick
+    lasts: bool = False  # as long as --minutes says; all it writes is counted
+    fill: tuple[str, ...] = ()  # of the data that a broker is started with
+    quick_fill: tuple[str, ...] = ()  # likewise, with --quick
     bare: bool = False  # RocksDB alone to compare with, just after
 
 

@@ -42,6 +42,13 @@ class MetricsHistory:
             with contextlib.suppress(OSError):  # the broker may be busy
                 self.samples.append((time.monotonic(), read_metrics(self.port)))
 
+    def difference(self, begin: float, end: float) -> dict[str, float]:
+        """What came about from `begin` to `end`, or soon after it."""
+        first = [x for at, x in self.samples if at <= begin][-1]
+        last = next((x for at, x in self.samples if at >= end),
+                    self.samples[-1][1])
+        return {name: last[name] - first.get(name, 0.0) for name in last}
+
     def growth(self, begin: float, end: float) -> dict[str, float]:
         """What came about between two times of the monotonic clock, per
         second; empty if there are no two readings between them."""

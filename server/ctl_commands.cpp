@@ -1,6 +1,8 @@
 #include "server/ctl_commands.hpp"
 
 #include "actors/node_storage.hpp"
+#include "server/ctl_backlog.hpp"
+#include "server/json_fields.hpp"
 #include "server/metrics.hpp"
 #include "server/table.hpp"
 
@@ -14,23 +16,6 @@ namespace troupe::server {
 namespace json = boost::json;
 
 namespace {
-
-std::string text_in(const json::object& from, std::string_view key) {
-  const auto* x = from.if_contains(key);
-  if (x == nullptr || x->is_null())
-    return {};
-  if (const auto* text = x->if_string())
-    return {text->data(), text->size()};
-  if (x->is_double())
-    return print(x->get_double());
-  return json::serialize(*x);
-}
-
-std::uint64_t number_in(const json::object& from, std::string_view key) {
-  const auto* x = from.if_contains(key);
-  boost::system::error_code error;
-  return x == nullptr ? 0 : x->to_number<std::uint64_t>(error);
-}
 
 // ---- status ----------------------------------------------------------------
 
@@ -339,6 +324,11 @@ constexpr ctl_argument directory_place[] = {
   {"DIR", "directory", "A new directory on the same file system"},
 };
 
+constexpr ctl_argument group_places[] = {
+  {"NAME", "name", "Share Name"},
+  {"FILTER", "filter", "Topic filter, without $share/NAME/"},
+};
+
 constexpr ctl_command commands[] = {
   {"status", "How the node is, and what it holds", {}, status, print_status},
   {"clients list",
@@ -354,12 +344,28 @@ constexpr ctl_command commands[] = {
    subscriptions, print_subscriptions},
   {"metrics", "Everything that is counted", filter_option, metrics,
    print_metrics},
+  {"backlog",
+   "Who keeps most of what is stored, as it was found last "
+   "(storage.sweep_interval)",
+   {},
+   backlog,
+   print_backlog},
+  {"groups list",
+   "Shared groups that messages are kept for",
+   {},
+   groups_list,
+   print_groups},
+  {"groups create", "Keep messages for a shared group that has no members yet",
+   group_places, groups_create, print_group},
+  {"groups delete", "Keep them no longer than it has members", group_places,
+   groups_delete, print_group},
   {"backup", "Copy the data of the running broker", directory_place, backup,
    print_backup},
 };
 
 constexpr ctl_group groups[] = {
   {"clients", "Connected clients"},
+  {"groups", "Durable shared groups"},
 };
 
 ctl_answer carry_out(std::string_view request, actors::node& of,

@@ -5,9 +5,11 @@
 #include "cluster/row_codec.hpp"
 #include "server/data_directory.hpp"
 #include "server/exit_codes.hpp"
+#include "server/shard_check.hpp"
 #include "server/table.hpp"
 #include "storage/data_format.hpp"
 #include "storage/error.hpp"
+#include "storage/keys.hpp"
 #include "storage/log_store.hpp"
 #include "storage/state_store.hpp"
 
@@ -16,9 +18,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
-#include <map>
-#include <optional>
-#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <unistd.h>
@@ -26,8 +25,6 @@
 namespace troupe::server {
 
 namespace {
-
-using cluster::row_family;
 
 constexpr std::size_t families = cluster::row_family_names.size();
 
@@ -64,97 +61,10 @@ struct databases {
     return options;
   }
 
-  void scan(std::uint16_t shard, row_family family,
-            const cluster::row_function& each) const {
-    const std::string prefix{static_cast<char>(shard >> 8),
-                             static_cast<char>(shard & 0xFF)};
-    state.scan(static_cast<std::uint8_t>(family), prefix,
-               [&](std::string_view key, std::string_view value) {
-                 each(key, value);
-                 return true;
-               });
-  }
-
   storage::data_format format;
   data_directory lock;
   storage::log_store log;
   storage::state_store state;
-};
-
-/// One shard, row by row: what rows say of each other has to agree.
-class shard_check final : public cluster::row_target {
-public:
-  explicit shard_check(std::uint16_t shard) : shard_(shard) {}
-
-  std::vector<std::string> problems;
-  std::uint64_t applied = 0;
-
-  void load(const cluster::applied_row& x) override {
-    applied = x.index;
-    at_ = x;
-  }
-  void load_filter(std::uint32_t id, cluster::filter_name&& x) override {
-    if (id >= at_.next_filter)
-      tell("filter " + x.filter + " has number " + std::to_string(id)
-           + ", which is still to be given");
-    if (!names_.insert(x.share_name + '\0' + x.filter).second)
-      tell("filter " + x.filter + " is there twice");
-    filters_.emplace(id, 0);
-  }
-  void load_holder(std::uint32_t filter, const std::string& client,
-                   const cluster::holder_row& x) override {
-    if (const auto at = filters_.find(filter); at != filters_.end())
-      ++at->second;
-    else
-      tell(client + " holds filter " + std::to_string(filter)
-           + ", which is not there");
-    if (x.cursor > at_.sequence)
-      tell(client + " is done up to message " + std::to_string(x.cursor)
-           + ", the last one is " + std::to_string(at_.sequence));
-  }
-  void load_message(std::uint64_t sequence, cluster::message_row&&) override {
-    if (sequence > at_.sequence)
-      tell("message " + std::to_string(sequence) + " is behind the last one, "
-           + std::to_string(at_.sequence));
-  }
-  void load_session(const std::string& client,
-                    cluster::session_row&& x) override {
-    if (x.epoch > at_.last_epoch)
-      tell(client + " has epoch " + std::to_string(x.epoch)
-           + ", the last one given is " + std::to_string(at_.last_epoch));
-    std::set<std::uint16_t> identifiers;
-    for (const auto& y : x.record->kept)
-      if (y.packet_identifier != 0
-          && !identifiers.insert(y.packet_identifier).second)
-        tell(client + " has Packet Identifier "
-             + std::to_string(y.packet_identifier) + " in flight twice");
-  }
-  void load_retained(cluster::retained_row&& x) override {
-    if (x.sequence > at_.sequence)
-      tell("retained message of " + std::string{x.message->topic()}
-           + " is behind the last message");
-  }
-  void load_delayed(cluster::time_point, std::uint64_t,
-                    cluster::message_row&&) override {}
-  void load_outbox(std::uint16_t, cluster::forward_command&&) override {}
-  void load_inbound(const std::string&, std::uint16_t, std::uint64_t) override {
-  }
-
-  void finish() {
-    for (const auto& [id, holders] : filters_)
-      if (holders == 0)
-        tell("filter " + std::to_string(id) + " has no holder");
-  }
-
-private:
-  void tell(const std::string& what) {
-    problems.push_back("shard " + std::to_string(shard_) + ": " + what);
-  }
-
-  std::uint16_t shard_;
-  cluster::applied_row at_;
-  std::map<std::uint32_t, std::size_t> filters_; ///< with holders
-  std::set<std::string> names_;
 };
 
 int fail(const std::exception& why) {
@@ -168,35 +78,31 @@ int fail(const std::exception& why) {
 /// @returns problems.
 std::vector<std::string> check(const databases& in) {
   const cluster::time_base times{cluster::time_point{}, 0};
+  const cluster::stored_rows rows{in.state};
   std::vector<std::string> all;
   in.log.verify();
   in.state.verify();
   for (std::uint32_t i = 0; i < in.format.shards; ++i) {
     const auto shard = static_cast<std::uint16_t>(i);
-    shard_check one{shard};
+    shard_check one{rows, shard};
     try {
-      cluster::load_rows(
-        [&](row_family family, const cluster::row_function& each) {
-          in.scan(shard, family, each);
-        },
-        shard, times, one);
-      one.finish();
+      one.run();
       const auto first = in.log.first_index(shard);
       const auto last = in.log.last_index(shard);
-      if (last < one.applied || first > one.applied + 1)
-        one.problems.push_back(
-          "shard " + std::to_string(i) + ": its state is at entry "
-          + std::to_string(one.applied) + ", its log has "
-          + std::to_string(first) + " to " + std::to_string(last));
+      if (last < one.applied() || first > one.applied() + 1)
+        one.tell("its state is at entry " + std::to_string(one.applied())
+                 + ", its log has " + std::to_string(first) + " to "
+                 + std::to_string(last));
       in.log.read(shard, first,
                   [&](std::uint64_t, std::span<const std::uint8_t> entry) {
                     cluster::decode_entry(entry, times);
                     return true;
                   });
     } catch (const std::exception& e) {
-      one.problems.push_back("shard " + std::to_string(i) + ": " + e.what());
+      one.tell(e.what());
     }
-    all.insert(all.end(), one.problems.begin(), one.problems.end());
+    const auto problems = one.problems();
+    all.insert(all.end(), problems.begin(), problems.end());
   }
   return all;
 }
@@ -268,8 +174,11 @@ int show_data(const std::filesystem::path& directory, bool as_json) try {
                                    std::to_string(in.log.last_index(shard))};
     for (std::size_t k = 0; k < families; ++k) {
       std::uint64_t count = 0;
-      in.scan(shard, static_cast<row_family>(k),
-              [&](std::string_view, std::string_view) { ++count; });
+      in.state.scan(static_cast<std::uint8_t>(k), storage::key_of(shard),
+                    [&](std::string_view, std::string_view) {
+                      ++count;
+                      return true;
+                    });
       one[cluster::row_family_names[k]] = count;
       cells.push_back(std::to_string(count));
     }

@@ -179,12 +179,28 @@ void add_storage(table& to) {
   add("disk_level", gauge, &of_storage::space,
       "0: enough room; 1: below storage.low_space; 2: below "
       "storage.full_space, so that what needs the disk is refused");
+  add("backlog_bytes", gauge, &of_storage::backlog_bytes,
+      "Bytes of the messages in the state database that are kept for somebody, "
+      "or were and are not cleaned away; `troupe ctl backlog` shows for whom");
+  add("resident_rows", gauge, &of_storage::resident_rows,
+      "Rows of the state that are in memory: needed lately, or not written");
+  add("exact_filter_bytes", gauge, &of_storage::exact_filter_bytes,
+      "Memory of the set of durable filters without wildcards");
+  add("cache_bytes", gauge, &of_storage::cache_bytes,
+      "Memory of both databases: rows not in sorted files yet, and what was "
+      "read of these");
+  add("clock_jump_seconds", gauge, &of_storage::clock_jump_ms,
+      "How far the wall clock was beyond durability.max_clock_jump at the "
+      "start; above 0, see the log",
+      1e3);
 }
 
 void add_process(table& to) {
   constexpr auto gauge = metric_type::gauge;
   to.add("process_resident_memory_bytes", gauge, "Memory in use",
          [](const observation& of) { return of.process.resident_bytes; });
+  to.add("process_heap_bytes", gauge, "Memory that was allocated and not freed",
+         [](const observation& of) { return of.process.heap_bytes; });
   to.add("process_virtual_memory_bytes", gauge, "Address space in use",
          [](const observation& of) { return of.process.virtual_bytes; });
   to.add("process_cpu_seconds_total", metric_type::counter,

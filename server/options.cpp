@@ -67,6 +67,9 @@ actors::mqtt_options mqtt_of(const config::settings& from) {
   to.delayed_max_messages = from.delayed.max_delayed_messages;
   to.stored_bytes_max =
     from.durable.max_bytes ? from.durable.max_bytes->count : 0;
+  if (from.durable.max_age)
+    to.stored_age_max =
+      std::chrono::duration_cast<std::chrono::seconds>(*from.durable.max_age);
   return to;
 }
 
@@ -100,9 +103,12 @@ actors::node_options node_options_of(const config::settings& from) {
     disk.cache_bytes = from.storage.cache.count;
     disk.flush_interval = from.storage.flush_interval;
     disk.flush_bytes = from.storage.flush_size.count;
+    disk.tail_bytes = from.storage.tail.count;
+    disk.sweep_interval = from.storage.sweep_interval;
     disk.low_space = from.storage.low_space.count;
     disk.full_space = from.storage.full_space.count;
     disk.reserve = from.storage.reserve.count;
+    disk.max_clock_jump = from.durability.max_clock_jump;
   }
   for (const auto& [name, x] : from.listeners.tcp) {
     if (!x.enable)

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <malloc.h>
 #include <string>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ process_figures figures_of_this_process() {
     x.virtual_bytes = pages * page;
     x.resident_bytes = resident_pages * page;
   }
+  const auto heap = ::mallinfo2();
+  x.heap_bytes = heap.uordblks + heap.hblkhd;
   if (rusage used{}; ::getrusage(RUSAGE_SELF, &used) == 0)
     x.cpu_seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
   std::error_code error;

@@ -10,7 +10,8 @@ namespace troupe::server {
 struct process_figures {
   std::uint64_t resident_bytes = 0;
   std::uint64_t virtual_bytes = 0;
-  double cpu_seconds = 0; ///< in user and kernel mode
+  std::uint64_t heap_bytes = 0; ///< allocated and not freed
+  double cpu_seconds = 0;       ///< in user and kernel mode
   std::uint64_t threads = 0;
   std::uint64_t open_files = 0; ///< in the file table of the main thread
   std::uint64_t max_files = 0;

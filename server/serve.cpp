@@ -104,9 +104,9 @@ public:
         log_.error("storage", std::string{what}
                                 + "; the broker ends at once, with exit code "
                                 + std::to_string(exit_storage)
-                                + ". Nothing that was acknowledged is lost: "
-                                  "mend the disk, or make room, and start it "
-                                  "again");
+                                + ". Mend the disk, or make room, and start it "
+                                  "again: nothing that was acknowledged is "
+                                  "lost, unless its data is damaged");
         log_.flush();
         std::_Exit(exit_storage);
       };

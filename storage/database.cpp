@@ -1,6 +1,7 @@
 #include "storage/database.hpp"
 
 #include "storage/keys.hpp"
+#include "storage/state_store.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -207,21 +208,58 @@ void database::close() {
   db_.reset();
 }
 
+namespace {
+
+class iterator_cursor final : public row_cursor {
+public:
+  iterator_cursor(const database& of, rocksdb::ColumnFamilyHandle* family,
+                  std::string_view prefix)
+    : of_(of),
+      end_(end_of_prefix(prefix)),
+      end_slice_(end_) {
+    rocksdb::ReadOptions options;
+    if (!end_.empty())
+      options.iterate_upper_bound = &end_slice_;
+    rows_.reset(of->NewIterator(options, family));
+  }
+  void seek(std::string_view key) override {
+    rows_->Seek(key);
+    check();
+  }
+  void next() override {
+    rows_->Next();
+    check();
+  }
+  bool valid() const override { return rows_->Valid(); }
+  std::string_view key() const override { return view(rows_->key()); }
+  std::string_view value() const override { return view(rows_->value()); }
+
+private:
+  void check() const {
+    if (!rows_->status().ok())
+      throw storage_error{of_.text("cannot be read", rows_->status()) + "; "
+                          + advice(rows_->status())};
+  }
+
+  const database& of_;
+  std::string end_;
+  rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> rows_;
+};
+
+} // namespace
+
+std::unique_ptr<row_cursor> database::open(std::size_t family,
+                                           std::string_view prefix) const {
+  return std::make_unique<iterator_cursor>(*this, families_[family], prefix);
+}
+
 void database::scan(std::size_t family, std::string_view prefix,
                     std::string_view from, const row_reader& each) const {
-  const auto end = end_of_prefix(prefix);
-  const rocksdb::Slice end_slice{end};
-  rocksdb::ReadOptions options;
-  if (!end.empty())
-    options.iterate_upper_bound = &end_slice;
-  const std::unique_ptr<rocksdb::Iterator> rows{
-    db_->NewIterator(options, families_[family])};
-  for (rows->Seek(from); rows->Valid(); rows->Next())
-    if (!each(view(rows->key()), view(rows->value())))
+  const auto rows = open(family, prefix);
+  for (rows->seek(from); rows->valid(); rows->next())
+    if (!each(rows->key(), rows->value()))
       break;
-  if (!rows->status().ok())
-    throw storage_error{text("cannot be read", rows->status()) + "; "
-                        + advice(rows->status())};
 }
 
 std::optional<std::string> database::get(std::size_t family,

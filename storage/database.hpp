@@ -24,6 +24,8 @@ struct DBOptions;
 
 namespace troupe::storage {
 
+class row_cursor;
+
 /// What all databases of a node have in common.
 /// @param env  null: the system's.
 rocksdb::DBOptions common_options(rocksdb::Env* env);
@@ -58,6 +60,9 @@ public:
   /// @throws storage_error
   void scan(std::size_t family, std::string_view prefix, std::string_view from,
             const row_reader& each) const;
+  /// @throws storage_error
+  std::unique_ptr<row_cursor> open(std::size_t family,
+                                   std::string_view prefix) const;
   /// @throws storage_error
   std::optional<std::string> get(std::size_t family,
                                  std::string_view key) const;

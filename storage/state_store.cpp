@@ -109,6 +109,11 @@ std::optional<std::string> state_store::get(std::uint8_t family,
   return impl_->db.get(family, key);
 }
 
+std::unique_ptr<row_cursor> state_store::open(std::uint8_t family,
+                                              std::string_view prefix) const {
+  return impl_->db.open(family, prefix);
+}
+
 void state_store::write(std::uint16_t shard, std::uint64_t applied_index,
                         std::vector<row> rows) {
   impl_->writer.push({shard, applied_index, std::move(rows)});

@@ -47,6 +47,19 @@ struct row {
   std::optional<std::string> value; ///< nullopt: delete
 };
 
+/// Goes through rows in the order of their keys. For one thread at a time, but
+/// no reactor. What moves it throws storage_error.
+class row_cursor {
+public:
+  virtual ~row_cursor() = default;
+  virtual void seek(std::string_view key) = 0; ///< the first one from it on
+  virtual void next() = 0;                     ///< if it is `valid`
+  virtual bool valid() const = 0;              ///< false at the end
+  // Borrowed until it moves:
+  virtual std::string_view key() const = 0;
+  virtual std::string_view value() const = 0;
+};
+
 /// What a state store has done since it was opened.
 struct state_counters {
   std::uint64_t writes = 0; ///< calls of `write` that were carried out
@@ -89,6 +102,10 @@ public:
   /// @throws storage_error
   std::optional<std::string> get(std::uint8_t family,
                                  std::string_view key) const;
+  /// The rows whose keys begin with `prefix`, as of the call, to go through by
+  /// `seek`. Ends before the store does.
+  std::unique_ptr<row_cursor> open(std::uint8_t family,
+                                   std::string_view prefix) const;
 
   // ---- writing: any thread, never blocks on the disk ------------------------
   /// Changes that belong together: they become visible, and survive, all or

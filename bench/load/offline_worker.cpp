@@ -52,9 +52,10 @@ void offline_worker::return_all() {
   std::uint32_t next = 0;
   std::uint64_t before = 0;
   auto moved_at = clock::now();
-  while ((returned_ < sessions_ || count_.delivered < count_.expected)
+  const auto all = returning();
+  while ((returned_ < all || count_.delivered < count_.expected)
          && !control_.stopped()) {
-    for (; next < sessions_ && next - returned_ < options_.connecting; ++next)
+    for (; next < all && next - returned_ < options_.connecting; ++next)
       open(session(next));
     const auto now = clock::now();
     if (const auto sum = returned_ + count_.delivered; sum != before) {

@@ -34,10 +34,12 @@ protected:
 
   /// Makes the sessions.
   void visit_all();
-  /// Connects all of them again and receives until all that was published has
+  /// How many of them come back.
+  virtual std::uint32_t returning() const { return sessions_; }
+  /// Connects these again and receives until all that was published has
   /// arrived, or nothing comes any more.
   void return_all();
-  std::string topic(std::uint32_t session) const;
+  virtual std::string topic(std::uint32_t session) const;
   /// When the last message came.
   instant arrived_at() const { return arrived_at_; }
 

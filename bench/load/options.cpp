@@ -158,6 +158,8 @@ const char* to_string(mode what) {
     return "resume";
   case mode::retained:
     return "retained";
+  case mode::broadcast:
+    return "broadcast";
   }
   return "?";
 }

@@ -22,6 +22,7 @@ enum class mode : std::uint8_t {
   subscribe,
   resume,
   retained,
+  broadcast,
 };
 
 /// All that a run is told. What a mode has no use for keeps its default.
@@ -56,7 +57,8 @@ struct options {
   unsigned filters_per_packet = 500;
   unsigned messages = 100; ///< resume: per session; retained: all in all
   bool durable = false;    ///< pairs: the subscribers' sessions
-  bool check = true;       ///< durable: the subscribers return
+  bool check = true;       ///< durable, resume: the subscribers return
+  unsigned readers = 10;   ///< broadcast: sessions that return
 
   std::uint8_t qos = 0;
   std::size_t payload = 64;
@@ -67,6 +69,7 @@ struct options {
   seconds_f warmup{2};
   seconds_f drain{5};
   seconds_f hold{0};   ///< idle: how long to do nothing
+  seconds_f quiet{10}; ///< broadcast: without a write of the broker's
   seconds_f settle{0}; ///< between the set-up and the reading of memory
 };
 

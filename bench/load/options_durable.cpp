@@ -56,8 +56,32 @@ void add_resume(CLI::App& app, options& o) {
   add_count(*at, "-n,--sessions", o.connections, "Sessions");
   add_count(*at, "--messages", o.messages, "Messages for each");
   add_count(*at, "--publishers", o.publishers, "Publishers of these");
+  at->add_flag("!--no-check", o.check,
+               "Do not let them come back: only leave the messages");
   add_messages(*at, o);
   add_inflight(*at, o);
+}
+
+void add_broadcast(CLI::App& app, options& o) {
+  o.connections = 100'000;
+  o.duration = seconds_f{60};
+  o.warmup = seconds_f{0};
+  o.payload = 1024;
+  o.qos = 1;
+  auto* at = add_mode(app, o, mode::broadcast,
+                      "N durable sessions that are away have one filter: what "
+                      "the broker writes for a message to all of them");
+  add_count(*at, "-n,--sessions", o.connections, "Sessions");
+  add_count(*at, "--publishers", o.publishers, "Publishers");
+  at->add_option("--readers", o.readers,
+                 "Sessions that return in the end and read everything")
+    ->capture_default_str();
+  add_seconds(*at, "--quiet", o.quiet,
+              "Seconds without a write of the broker's after which it has "
+              "written everything; more than its storage.flush_interval");
+  add_load(*at, o);
+  add_inflight(*at, o);
+  add_rate(*at, o);
 }
 
 void add_retained(CLI::App& app, options& o) {
@@ -83,8 +107,8 @@ void add_retained(CLI::App& app, options& o) {
 } // namespace
 
 void add_durable_modes(CLI::App& app, all_options& all) {
-  for (auto* add :
-       {add_durable, add_sessions, add_subscribe, add_resume, add_retained})
+  for (auto* add : {add_durable, add_sessions, add_subscribe, add_resume,
+                    add_retained, add_broadcast})
     add(app, all.emplace_back());
 }
 

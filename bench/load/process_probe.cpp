@@ -72,6 +72,15 @@ std::uint64_t process_probe::resident() const {
   return 0;
 }
 
+std::uint64_t process_probe::written() const {
+  std::ifstream in{proc_file(pid_, "io")};
+  std::uint64_t bytes = 0;
+  for (std::string word; pid_ != 0 && in >> word;)
+    if (word == "write_bytes:" && in >> bytes)
+      return bytes;
+  return 0;
+}
+
 nanoseconds own_cpu() { return read_clock(CLOCK_PROCESS_CPUTIME_ID); }
 
 } // namespace troupe::bench

@@ -25,6 +25,8 @@ public:
   cpu_split split() const;
   /// Resident memory in bytes.
   std::uint64_t resident() const;
+  /// Bytes that it has had written to disks, all in all.
+  std::uint64_t written() const;
   bool watches() const { return pid_ != 0; }
 
 private:

@@ -72,6 +72,7 @@ const char* unit_of(mode what) {
   case mode::subscribe:
     return "SUBACKs";
   case mode::durable:
+  case mode::broadcast:
     return "PUBACKs";
   default:
     return "deliveries";
@@ -92,8 +93,9 @@ struct figures {
 figures derive(const options& o, const outcome& found) {
   figures out{};
   const auto& in = found.window;
-  out.done =
-    o.what == mode::durable ? in.count.acknowledged : in.count.delivered;
+  out.done = o.what == mode::durable || o.what == mode::broadcast
+               ? in.count.acknowledged
+               : in.count.delivered;
   out.deliveries = static_cast<double>(out.done);
   out.per_second = ratio(out.deliveries, in.elapsed.count());
   out.per_cpu_second = ratio(out.deliveries, in.broker_cpu.count());
@@ -143,7 +145,7 @@ void add_options(json_writer& json, const options& o) {
   json.add("threads", std::uint64_t{o.threads});
   const auto any_of = [&](auto... modes) { return ((o.what == modes) || ...); };
   using enum mode;
-  if (any_of(pairs, connect, idle, sessions, subscribe, resume))
+  if (any_of(pairs, connect, idle, sessions, subscribe, resume, broadcast))
     json.add("connections", std::uint64_t{o.connections});
   if (!any_of(pairs, connect, idle, sessions, subscribe))
     json.add("publishers", std::uint64_t{o.publishers});
@@ -211,6 +213,24 @@ void add_set_up(json_writer& json, const outcome& found) {
   json.add("sessions_per_s", per_second(in.count.connects));
   json.add("acknowledged", in.count.acknowledged);
   json.add("acknowledged_per_s", per_second(in.count.acknowledged));
+  json.close();
+}
+
+/// All that the broker has written for the messages of the load.
+double written_per_message(const outcome& found) {
+  return ratio(static_cast<double>(found.disk.bytes),
+               static_cast<double>(found.total.published));
+}
+
+void add_disk(json_writer& json, const outcome& found) {
+  const auto seconds = [](instant x) {
+    return static_cast<double>(to_stamp(x)) / 1e9;
+  };
+  json.open("disk");
+  json.add("from_s", seconds(found.disk.from));
+  json.add("quiet_s", seconds(found.disk.quiet_at));
+  json.add("written_bytes", found.disk.bytes);
+  json.add("written_bytes_per_message", written_per_message(found));
   json.close();
 }
 
@@ -297,6 +317,8 @@ std::string to_json(const options& o, const outcome& found) {
   if (o.rate > 0)
     add_latency(json, "schedule_lag_us", found.lag);
   add_set_up(json, found);
+  if (o.what == mode::broadcast)
+    add_disk(json, found);
   json.open("whole_run");
   json.add("published", found.total.published);
   json.add("expected", found.total.expected);
@@ -339,6 +361,8 @@ std::string to_table(const options& o, const outcome& found) {
       ratio(derived.deliveries,
             static_cast<double>(found.window.count.writes)));
   }
+  if (o.what == mode::broadcast && o.pid != 0)
+    out.row("written per message", "%.0f bytes", written_per_message(found));
   out.latency("latency", found.latency);
   out.latency("late to send", found.lag);
   if (found.total.published > 0)

@@ -13,7 +13,7 @@ public:
 
 protected:
   void set_up() override;
-  bool loads() const override { return true; }
+  bool loads() const override { return options_.check; }
   void load() override;
   void fill(client& c) override;
   std::uint32_t published_to(std::uint32_t) const override {

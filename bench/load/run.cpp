@@ -1,5 +1,6 @@
 #include "bench/load/run.hpp"
 
+#include "bench/load/broadcast_worker.hpp"
 #include "bench/load/connect_worker.hpp"
 #include "bench/load/durable_worker.hpp"
 #include "bench/load/filters_worker.hpp"
@@ -34,6 +35,8 @@ std::unique_ptr<worker> make_worker(const options& o, run_control& control,
     return std::make_unique<subscribe_worker>(o, control, number);
   case mode::resume:
     return std::make_unique<resume_worker>(o, control, number);
+  case mode::broadcast:
+    return std::make_unique<broadcast_worker>(o, control, number);
   case mode::retained:
     return std::make_unique<retained_worker>(o, control, number);
   default:
@@ -147,6 +150,8 @@ outcome run(const options& o) {
   auto out = sum_up(workers);
   out.memory = memory;
   out.memory.loaded = control.resident_loaded;
+  out.disk = {control.written_after - control.written_before, control.load_at,
+              control.quiet_at};
   return out;
 }
 

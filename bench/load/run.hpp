@@ -25,12 +25,20 @@ struct phase {
   seconds_f own_cpu{};
 };
 
+/// What the broker has written to the disk because of the load.
+struct disk_share {
+  std::uint64_t bytes = 0;
+  instant from;
+  instant quiet_at; ///< when it had written everything
+};
+
 /// What a run has found.
 struct outcome {
   counters total; ///< the whole load and the drain: for losses
   phase window;   ///< the measuring window only: for throughput
   phase set_up;   ///< between connecting and load
   memory_steps memory;
+  disk_share disk;
   histogram latency; ///< nanoseconds from the stamp to arrival or PUBACK
   histogram lag;     ///< paced: how late the generator itself was
 

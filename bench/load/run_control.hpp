@@ -59,6 +59,11 @@ public:
   instant load_at;
   /// The broker's resident bytes before the clients leave; by worker 0.
   std::uint64_t resident_loaded = 0;
+  /// What the broker had written to the disk before the load, and once it was
+  /// quiet after it; by worker 0.
+  std::uint64_t written_before = 0;
+  std::uint64_t written_after = 0;
+  instant quiet_at;
   /// For the progress.
   std::atomic<const char*> phase{"starting"};
 

@@ -43,6 +43,11 @@ class Troupe:
         self.close()
         raise AssertionError("troupe did not start")
 
+    def file_system(self):
+        return subprocess.run(
+            ["stat", "--file-system", "--format=%T", self.folder.name],
+            capture_output=True, text=True).stdout.strip()
+
     def close(self):
         self.process.terminate()
         self.process.wait(20)
@@ -146,6 +151,36 @@ class DurableTest(unittest.TestCase):
                 self.assertEqual(found["deliveries"], 5000)
                 self.assertEqual(found["set_up"]["acknowledged"], 2500)
                 self.assertIn("bytes_per_message", found["broker"])
+
+    def test_resume_without_the_return(self):
+        found = self.run_clean("resume", "-n", 20, "--messages", 5,
+                               "--publishers", 2, "--no-check")
+        self.assertEqual(found["deliveries"], 0)
+        self.assertEqual(found["set_up"]["acknowledged"], 100)
+
+    def test_broadcast(self):
+        for version, rate in (("3.1.1", 0), ("5", 500)):
+            with self.subTest(version=version, rate=rate):
+                found = self.run_clean(
+                    "broadcast", "-n", 200, "--publishers", 3, "--readers", 7,
+                    "--rate", rate, "--version", version, "--quiet", 0.5,
+                    "--duration", 1, "--topic-prefix", f"b{version}/")
+                self.check_rate(found)
+                self.assertEqual(found["set_up"]["sessions"], 200)
+                whole = found["whole_run"]
+                self.assertEqual(whole["expected"], 7 * whole["published"])
+                if rate:
+                    self.assertAlmostEqual(whole["published"], rate, delta=50)
+                disk = found["disk"]
+                self.assertGreater(disk["quiet_s"],
+                                   found["from_s"] + 1 + 0.5 - 0.01)
+                # What is acknowledged is on the disk, if it is one.
+                if self.broker.file_system() != "tmpfs":
+                    self.assertGreater(disk["written_bytes"],
+                                       whole["published"] * 1024)
+                self.assertAlmostEqual(
+                    disk["written_bytes_per_message"],
+                    disk["written_bytes"] / whole["published"], places=3)
 
     def test_sessions(self):
         found = self.run_clean("sessions", "-n", 300, "--settle", 0)

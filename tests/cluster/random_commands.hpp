@@ -92,10 +92,10 @@ public:
     case 17:
       return time_command{};
     case 18:
-      return fetch_read{who, from, random_() % 300, 1 + random_() % 20};
+      // Where a page ends depends on what is on the disk.
+      return fetch_read{who, from, random_() % 300, 1'000};
     case 19:
-      return retained_read{
-        random_filter(random_), from, 1, {}, 1 + random_() % 20};
+      return retained_read{random_filter(random_), from, 1, {}, 1'000};
     case 20:
       if (chance(20))
         return restart_command{};

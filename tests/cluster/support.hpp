@@ -125,6 +125,8 @@ public:
   /// If set, forwards go there and are not written down.
   std::function<void(std::uint16_t, cluster::forward_command&&)> on_forward;
   std::function<void(std::uint16_t, std::uint64_t)> on_forwarded;
+  std::function<void(cluster::disk_wants&&)> on_read;
+  std::vector<cluster::command> proposed; ///< for the shard itself
 
   /// What was written down since the last call.
   std::vector<std::string> take() { return std::exchange(lines, {}); }
@@ -225,6 +227,10 @@ public:
           x.next.empty() ? " complete" : " more");
     retained_pages.push_back(std::move(x));
   }
+  void read(cluster::disk_wants&& what) override { on_read(std::move(what)); }
+  void propose_next(cluster::command&& what) override {
+    proposed.push_back(std::move(what));
+  }
   void dropped(protocol::drop_reason why, std::size_t count) override {
     write("dropped ", static_cast<unsigned>(why), ' ', count);
   }
@@ -252,11 +258,17 @@ struct test_shard {
     : state(options, effects) {}
   test_shard(const test_shard&) = delete;
   test_shard& operator=(const test_shard&) = delete;
+  virtual ~test_shard() = default;
 
   /// Applies one command now. @returns the lines it led to.
-  std::vector<std::string> operator()(const cluster::command& x) {
+  virtual std::vector<std::string> operator()(const cluster::command& x) {
     auto own = copy_of(x);
     state.apply(own, now);
+    while (!effects.proposed.empty()) {
+      auto next = std::move(effects.proposed.front());
+      effects.proposed.erase(effects.proposed.begin());
+      state.apply(next, now);
+    }
     return effects.take();
   }
   /// Time passes, and timers with it.

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 namespace {
 
@@ -23,7 +24,7 @@ void write_entries(const std::filesystem::path& folder) {
     "publish", "claim",       "release",        "subscribe",       "checkpoint",
     "inbound", "inbound_end", "inbound_forget", "outbound",        "hold",
     "advance", "group_done",  "group_return",   "remove_retained", "time",
-    "restart", "forwarded",   "forward"};
+    "restart", "forwarded",   "group_cursor",   "forward"};
   record_source random{1};
   const auto write_entry = [&](const std::string& name,
                                std::vector<cluster::command>&& commands) {
@@ -56,12 +57,25 @@ void write_entries(const std::filesystem::path& folder) {
 void write_rows(const std::filesystem::path& folder) {
   record_source random{2};
   row_recorder lines;
-  for (const auto& x : random_rows(random, 3, lines)) {
-    std::string content{static_cast<char>(x.family),
-                        static_cast<char>(x.key.size())};
-    write(folder / cluster::row_family_names.at(x.family),
-          content + x.key + *x.value);
-  }
+  // Both kinds of rows that `holder` has, and of filters and timers.
+  std::map<std::string, int> seen;
+  for (int round = 0; round < 4; ++round)
+    for (const auto& x : random_rows(random, 3, lines)) {
+      const auto family = static_cast<cluster::row_family>(x.family);
+      const bool several = family == cluster::row_family::filter
+                           || family == cluster::row_family::timer;
+      std::string name = cluster::row_family_names.at(x.family);
+      if (family == cluster::row_family::holder && x.key.ends_with('\0'))
+        name += "_cursor";
+      if (const auto number = ++seen[name]; number > 1) {
+        if (!several)
+          continue;
+        name += '_' + std::to_string(number);
+      }
+      const std::string sizes{static_cast<char>(x.family),
+                              static_cast<char>(x.key.size())};
+      write(folder / name, sizes + x.key + *x.value);
+    }
 }
 
 } // namespace

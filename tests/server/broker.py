@@ -40,11 +40,18 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def _obey_permissions():
+    """Even if this is root's: without CAP_DAC_OVERRIDE, _DAC_READ_SEARCH."""
+    _die_with_parent()
+    for capability in (1, 2):
+        ctypes.CDLL(None).prctl(24, capability)  # PR_CAPBSET_DROP
+
+
 class Broker:
     """`troupe serve` on free ports, in a directory of its own."""
 
     def __init__(self, *settings, directory=None, data_dir=None, http=False,
-                 words=(), wait=True):
+                 words=(), wait=True, env=None, obedient=False):
         self.directory = pathlib.Path(
             directory or tempfile.mkdtemp(prefix="troupe-test-"))
         self.data_dir = pathlib.Path(data_dir or self.directory / "data")
@@ -59,7 +66,9 @@ class Broker:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
                 [*command, *words], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err, preexec_fn=_die_with_parent)
+                stderr=err,
+                preexec_fn=_obey_permissions if obedient else _die_with_parent,
+                env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.port = self.http_port = None
         if wait:
@@ -99,6 +108,11 @@ class Broker:
         url = f"http://127.0.0.1:{self.http_port}{target}"
         with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return answer.read().decode()
+
+    def resident(self):
+        """Bytes of memory."""
+        with open(f"/proc/{self.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
     def metric(self, name):
         found = re.search(rf"^{name} (\S+)$", self.get("/metrics"), re.M)
@@ -156,7 +170,7 @@ class Client:
         self.version = version
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self.name = "%s:%s" % self.socket.getsockname()
-        self.input = b""
+        self.input = bytearray()
 
     def __enter__(self):
         return self
@@ -181,12 +195,12 @@ class Client:
                 if self.input[at - 1] < 128:
                     if len(self.input) >= at + size:
                         first = self.input[0]
-                        body = self.input[at:at + size]
-                        self.input = self.input[at + size:]
+                        body = bytes(memoryview(self.input)[at:at + size])
+                        del self.input[:at + size]
                         return first >> 4, first, body
                     break
             try:
-                more = self.socket.recv(65536)
+                more = self.socket.recv(1 << 20)
             except ConnectionResetError:
                 more = b""
             if not more:
@@ -198,9 +212,13 @@ class Client:
         assert got and got[0] == kind, f"expected type {kind}, got {got}"
         return got[2]
 
-    def connect(self, client_id, clean=True, keep_alive=60, code=0, expiry=0):
-        """@param expiry  of the session, in seconds; of MQTT 5 only."""
+    def connect(self, client_id, clean=True, keep_alive=60, code=0, expiry=0,
+                receive_maximum=0):
+        """@param expiry           of the session, in seconds; of MQTT 5 only.
+        @param receive_maximum  likewise; 0: not said."""
         lasting = b"\x11" + struct.pack(">I", expiry) if expiry else b""
+        if receive_maximum:
+            lasting += b"\x21" + struct.pack(">H", receive_maximum)
         self.send(0x10, string("MQTT") + bytes([self.version, 2 * clean])
                   + struct.pack(">H", keep_alive) + self.properties(lasting)
                   + string(client_id))

@@ -6,12 +6,14 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import tempfile
 import threading
 import time
 import unittest
 
-from broker import PATIENCE, Broker, Client, troupe, wait_until
+from broker import (CONNACK, PATIENCE, Broker, Client, string, troupe,
+                    wait_until)
 
 DAY = 86_400
 # What changes is soon in the state database, and then leaves the log.
@@ -75,8 +77,9 @@ class InFolder(unittest.TestCase):
             self.assertIn(str(x), said)
         return said
 
-    def serve_refuses(self, data_dir, *texts, settings=(), code=EXIT_STORAGE):
-        broker = self.start(*settings, data_dir=data_dir, wait=False)
+    def serve_refuses(self, data_dir, *texts, settings=(), code=EXIT_STORAGE,
+                      **more):
+        broker = self.start(*settings, data_dir=data_dir, wait=False, **more)
         self.assertEqual(code, broker.process.wait(PATIENCE), broker.log())
         self.assertNotIn("ready", broker.out.read_text())
         for x in texts:
@@ -267,10 +270,14 @@ class ShowTest(InFolder):
         shown = json.loads(answer.stdout)
         self.assertEqual(1, shown["format"])
         self.assertEqual([0, 1], [x["shard"] for x in shown["shards"]])
-        for name, count in (("retained", 7), ("message", 7), ("session", 1),
-                            ("applied", 2)):
+        # The filter has a wildcard: both shards have it, and who holds it.
+        for name, count in (("retained", 7), ("session", 1), ("applied", 2),
+                            ("filter", 2), ("holder", 2), ("timer", 1),
+                            ("owned", 0), ("message", 0), ("group", 0)):
             self.assertEqual(count, sum(x[name] for x in shown["shards"]),
                              name)
+        pages = sum(x["backlog"] for x in shown["shards"])
+        self.assertTrue(1 <= pages <= 7, pages)
         for x in shown["shards"]:
             # The last entry stays.
             self.assertLessEqual(1, x["first_entry"])
@@ -301,6 +308,92 @@ class ShowTest(InFolder):
             self.ended(troupe("data", word, "--data-dir", broker.data_dir),
                        EXIT_UNAVAILABLE, f"is used by process {broker.pid}")
         self.assertEqual(broker.pid, broker.ask("status")["pid"])
+
+
+class AgreementTest(InFolder):
+    """Rows of all kinds, and whether `data check` finds that they agree."""
+
+    def sound(self, broker):
+        """Ends the broker with its state as it is on the disk.
+        @returns the rows of each family."""
+        wait_until_flushed(broker)
+        broker.end(signal.SIGKILL)
+        self.ended(troupe("data", "check", "--data-dir", broker.data_dir), 0,
+                   "sound")
+        answer = troupe("data", "show", "--json", "--data-dir",
+                        broker.data_dir)
+        self.ended(answer, 0)
+        shards = json.loads(answer.stdout)["shards"]
+        return {x: sum(y[x] for y in shards) for x in shards[0]}
+
+    def session(self, broker, name, *filters, will=None):
+        """One that lasts; `will` is the topic of its Will, after an hour."""
+        client = Client(broker.port)
+        self.addCleanup(client.socket.close)
+        if will is None:
+            return self.subscribed(client.connect(name, False, expiry=DAY),
+                                   filters)
+        client.send(0x10, string("MQTT") + bytes([5, 0x04]) + b"\0\x3c"
+                    + b"\x05\x11" + struct.pack(">I", DAY) + string(name)
+                    + b"\x05\x18" + struct.pack(">I", 3600) + string(will)
+                    + string("gone"))
+        client.expect(CONNACK)
+        return self.subscribed(client, filters)
+
+    def subscribed(self, client, filters):
+        for x in filters:
+            client.subscribe(x, 1)
+        return client
+
+    def test_rows_of_all_kinds_agree_at_any_time(self):
+        settings = "mqtt.exclusive_subscription=true"
+        broker = self.start(settings, http=True)
+        overlapping = ("queue/#", "queue/+", "queue/1", "$exclusive/door",
+                       "$share/pumps/queue/#")
+        self.session(broker, "away", *overlapping).socket.close()
+        wait_until(lambda: not broker.ask("clients", "list"),
+                   "the client does not go")
+        self.session(broker, "dead", "queue/2", will="queue/3").socket.close()
+        self.session(broker, "there", "queue/+", "nothing/#")
+        with Client(broker.port).connect("filler") as client:
+            for i in range(100):
+                text = str(i).encode()
+                client.publish_acked(f"queue/{i % 5}", text)
+                client.publish_acked(f"$delayed/{DAY}/queue/{i}", text)
+                expiring = b"\x05\x02" + struct.pack(">I", DAY)
+                client.send(0x31, string(f"kept/{i % 20}") + expiring + text)
+            client.ping()
+        rows = self.sound(broker)
+        for name, least in (("session", 3), ("owned", 1), ("filter", 5),
+                            ("holder", 7), ("group", 1), ("backlog", 4),
+                            ("message", 100), ("exclusive", 1)):
+            self.assertGreaterEqual(rows[name], least, name)
+        # The last one for each topic, what is delayed, two sessions, a Will.
+        self.assertEqual((20, 20 + 100 + 3), (rows["retained"], rows["timer"]))
+
+        # The owner is gone with the broker; then it is given back.
+        again = self.start(settings, data_dir=broker.data_dir, http=True)
+        rows = self.sound(again)
+        self.assertEqual((3, 0), (rows["session"], rows["owned"]))
+        again = self.start(settings, data_dir=broker.data_dir, http=True)
+        away = self.session(again, "away")
+        away.take(100)
+        with Client(again.port).connect("filler") as client:
+            for i in range(20):
+                client.publish_acked(f"kept/{i}", b"", retain=True)
+        rows = self.sound(again)
+        self.assertEqual((3, 1, 0), (rows["session"], rows["owned"],
+                                     rows["retained"]))
+
+        again = self.start(settings, data_dir=broker.data_dir, http=True)
+        for name in ("away", "dead", "there"):
+            with Client(again.port).connect(name) as client:
+                client.send(0xE0)
+        rows = self.sound(again)
+        for name in ("session", "owned", "filter", "holder", "group",
+                     "exclusive"):
+            self.assertEqual(0, rows[name], name)
+        self.assertEqual(100, rows["timer"])  # of what is delayed
 
 
 class DamageTest(InFolder):
@@ -352,17 +445,44 @@ class DamageTest(InFolder):
     def refused_by_all(self, *texts):
         """First by the broker, which says more than to look first."""
         changed = self.folder / "changed"
+        shutil.rmtree(changed, ignore_errors=True)
         shutil.copytree(self.data, changed)
         self.serve_refuses(changed, changed, *texts)
-        shutil.rmtree(changed)
         self.check(EXIT_STORAGE, "restore", "backup")
 
+    def use(self, broker):
+        """Needs rows of all kinds; the broker may end over it."""
+        try:
+            with Client(broker.port).connect("away", clean=False,
+                                             expiry=DAY) as away:
+                assert away.session_present
+                away.take(80)
+            return len(self.retained(broker, 80)) == 80
+        except (AssertionError, OSError):
+            return False
+
     def test_a_changed_byte_in_a_sorted_file_of_the_state(self):
-        for name in [x.name for x in self.files("state.db", ".sst")]:
+        ended = 0
+        names = [x.name for x in self.files("state.db", ".sst")]
+        for name in names:
             with self.subTest(name):
                 self.renew()
                 flip(self.data / "state.db" / name, 10)  # of its first row
-                self.refused_by_all("state.db", "damaged", "restore")
+                self.check(EXIT_STORAGE, "restore", "backup")
+                # Rows are read when they are needed; what has newer ones in
+                # other files is not.
+                broker = self.start(data_dir=self.data, wait=False)
+                wait_until(lambda x=broker: "ready" in x.out.read_text()
+                           or x.process.poll() is not None, "no start")
+                broker.port = broker.port_of("tcp:default")
+                served = broker.port and self.use(broker)
+                if served:
+                    continue
+                ended += 1
+                self.assertEqual(EXIT_STORAGE, broker.process.wait(PATIENCE))
+                for x in (self.data, "state.db", "damaged", "restore"):
+                    self.assertIn(str(x), broker.log())
+        self.assertGreater(ended, len(names) // 2)
 
     def test_a_changed_byte_anywhere_in_a_sorted_file_is_no_crash(self):
         name = self.files("state.db", ".sst")[0].name
@@ -459,16 +579,49 @@ class DamageTest(InFolder):
             (self.data / name).write_text("x")
             self.refused_by_all(name)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may do everything")
     def test_a_directory_without_rights(self):
-        for x, code in ((self.data, EXIT_UNAVAILABLE),
-                        (self.data / "state.db", EXIT_STORAGE)):
-            mode = x.stat().st_mode
-            x.chmod(0o500)
-            try:
-                self.serve_refuses(self.data, x, code=code)
-            finally:
-                x.chmod(mode)
+        denied = "Permission denied"
+        for name, code, text in (("troupe.lock", EXIT_UNAVAILABLE, denied),
+                                 ("format", EXIT_STORAGE, "restore"),
+                                 ("log.db", EXIT_STORAGE, denied),
+                                 ("state.db", EXIT_STORAGE, denied),
+                                 (".", EXIT_UNAVAILABLE, denied)):
+            with self.subTest(name):
+                x = self.data / name
+                mode = x.stat().st_mode
+                x.chmod(0)
+                try:
+                    self.serve_refuses(self.data, x, text, code=code,
+                                       obedient=True)
+                finally:
+                    x.chmod(mode)
+        self.assertEqual(80, len(self.retained(
+            self.start(data_dir=self.data, obedient=True), 80)))
+
+    def test_truncated_files(self):
+        for database, kind in (("log.db", ".log"), ("state.db", ".sst"),
+                               ("log.db", "MANIFEST-*"),
+                               ("state.db", "MANIFEST-*")):
+            with self.subTest(database=database, kind=kind):
+                self.renew()
+                file = max((self.data / database).glob(
+                    kind if "*" in kind else "*" + kind),
+                    key=lambda x: x.stat().st_size)
+                # A write-ahead log may end anywhere, but for what the state has.
+                os.truncate(file, file.stat().st_size // 2
+                            if kind != ".log" else 0)
+                self.refused_by_all("log" if kind == ".log" else database,
+                                    "restore")
+
+    def test_databases_of_something_else(self):
+        for name, other in (("log.db", "state.db"), ("state.db", "log.db")):
+            with self.subTest(name):
+                self.renew()
+                shutil.rmtree(self.data / name)
+                shutil.copytree(self.origin / other, self.data / name)
+                self.serve_refuses(self.data, self.data / name,
+                                   "is of another kind")
+                self.check(EXIT_STORAGE, name, "is of another kind")
 
     def test_two_brokers_do_not_share_it(self):
         first = self.start(data_dir=self.data)

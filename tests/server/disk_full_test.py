@@ -274,7 +274,7 @@ class NoSpaceTest(OnSmallDisk):
         log = broker.log()
         self.assertIn("No space left", log)
         self.assertIn(f"exit code {EXIT_STORAGE}", log)
-        self.assertIn("Nothing that was acknowledged is lost", log)
+        self.assertIn("nothing that was acknowledged is lost", log)
         self.assertIn("make room", log)
         self.assertIn(str(self.data), log)
 

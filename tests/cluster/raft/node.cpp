@@ -8,16 +8,18 @@ using namespace cluster;
 
 namespace {
 
-const time_base times{start_time, 1'767'225'600'000};
+const time_base& times = test_times;
 constexpr auto tick_interval = 20ms;
 
+/// Without limits of what is stored: each replica keeps to them by itself, and
+/// by whole pages.
 shard_options options_of(std::uint16_t shard) {
   return {.shard = shard,
           .shards = simulated_shards,
           .retained_max = 20,
           .delayed_max = 10,
-          .stored_bytes_max = 5'000,
-          .tracks_changes = true};
+          .has_disk = true,
+          .tail_bytes = 0}; // what is on the disk is read from there
 }
 
 std::vector<node_id> everybody() {
@@ -29,21 +31,47 @@ std::vector<node_id> everybody() {
 
 } // namespace
 
-raft_node::replica::replica(std::uint16_t shard, row_store loaded)
-  : state(options_of(shard), effects),
-    rows(std::move(loaded)) {
+raft_node::replica::replica(std::uint16_t number, memory_rows found)
+  : shard(number),
+    disk(std::move(found)),
+    state(options_of(number), effects) {
   effects.on_forward = [](auto, auto&&) {};
   effects.on_forwarded = [](auto, auto) {};
-  rows.load_into(state);
+  effects.on_read = [this](disk_wants&& x) { reads.push_back(std::move(x)); };
+  load_shard(disk, shard, times, state);
   applied = state.applied_index();
   effects.take();
+}
+
+disk_finds raft_node::replica::find(const disk_wants& what) const {
+  return cluster::find(disk, shard, times, what);
+}
+
+void raft_node::replica::apply(command& x, time_point now) {
+  while (true) {
+    row_wants wants;
+    state.want(x, now, wants);
+    if (wants.empty())
+      break;
+    state.answer(find(std::move(wants)), now);
+  }
+  state.apply(x, now);
+  answer_reads();
+}
+
+void raft_node::replica::answer_reads() {
+  while (!reads.empty()) {
+    const auto wants = std::move(reads.front());
+    reads.erase(reads.begin());
+    state.answer(find(wants), state.last_time());
+  }
 }
 
 raft_node::raft_node(node_id id, node_world& world, broken_rule broken)
   : id_(id),
     world_(world),
     broken_(broken),
-    on_disk_(simulated_shards, {row_store{}}),
+    on_disk_(simulated_shards, {memory_rows{}}),
     stale_(simulated_shards) {}
 
 raft_node::~raft_node() {
@@ -82,7 +110,7 @@ void raft_node::start() {
     auto& found = on_disk_[shard];
     auto made = std::make_unique<replica>(
       shard, found[world_.random(0, found.size() - 1)]);
-    found = {made->rows};
+    found = {made->disk};
     raft_options options;
     options.shard = shard;
     options.voters = everybody();
@@ -160,7 +188,7 @@ void raft_node::committed(std::uint16_t shard, log_index index,
   if (own)
     of.effects.live_groups = {"g #", "g +", "h #"};
   for (auto& x : entry->commands)
-    of.state.apply(x, entry->at);
+    of.apply(x, entry->at);
   of.effects.take();
   of.effects.pages.clear();
   of.effects.retained_pages.clear();
@@ -169,20 +197,38 @@ void raft_node::committed(std::uint16_t shard, log_index index,
     world_.granted(shard, grants);
   if (index % 8 == 0 || broken_ == broken_rule::apply_waits_for_fsync)
     flush_rows(shard);
+  if (index % 32 == 0)
+    sweep(shard);
 }
 
 void raft_node::flush_rows(std::uint16_t shard) {
   auto& of = *replicas_[shard];
-  of.state.take_changes(of.applied, of.rows);
-  world_.rows(shard, of.applied, of.rows.dump());
+  row_collector changes{shard, times};
+  of.state.take_changes(of.applied, changes);
+  of.disk.write(changes.take());
+  world_.rows(shard, of.applied, row_store{of.disk, shard}.dump());
   auto& all = on_disk_[shard];
-  all.push_back(of.rows);
-  // Rows are synced now and then.
-  if (broken_ != broken_rule::none || world_.random(0, 2) == 0)
-    all = {of.rows};
+  all.push_back(of.disk);
+  // Rows are synced now and then; what is, need not stay in memory.
+  if (broken_ != broken_rule::none || world_.random(0, 2) == 0) {
+    all = {of.disk};
+    of.state.stored(of.applied, of.state.last_time());
+    of.answer_reads();
+  }
+}
+
+void raft_node::sweep(std::uint16_t shard) {
+  auto& of = *replicas_[shard];
+  of.state.sweep(of.state.last_time());
+  of.answer_reads();
 }
 
 void raft_node::propose(std::uint16_t shard, std::vector<command> commands) {
+  hand_over(shard, std::move(commands));
+  run();
+}
+
+void raft_node::hand_over(std::uint16_t shard, std::vector<command> commands) {
   auto& of = *replicas_[shard];
   auto entry = std::make_shared<log_entry>();
   entry->at = std::max({world_.now(), of.state.last_time(), of.proposed_at});
@@ -191,7 +237,19 @@ void raft_node::propose(std::uint16_t shard, std::vector<command> commands) {
   auto bytes = encode_entry(*entry, times);
   const auto index = of.log->propose(entry);
   of.proposed.emplace(std::move(entry), proposal{index, std::move(bytes)});
-  run();
+}
+
+void raft_node::propose_next() {
+  for (std::uint16_t shard = 0; shard < simulated_shards; ++shard) {
+    auto& of = *replicas_[shard];
+    auto next = std::exchange(of.effects.proposed, {});
+    if (next.empty() || !of.log->leads())
+      continue;
+    // No two entries are the same.
+    next.emplace_back(remove_retained_command{
+      text("next/", static_cast<std::uint64_t>(id_), '/', ++proposed_)});
+    hand_over(shard, std::move(next));
+  }
 }
 
 void raft_node::receive(std::uint16_t shard,
@@ -218,6 +276,7 @@ void raft_node::run() {
   while (engine_->pending()) {
     engine_->turn();
     tell_early();
+    propose_next();
   }
   for (auto& x : replicas_) {
     const auto last = x->log->last_index();

@@ -97,10 +97,17 @@ private:
     std::string bytes;
   };
   struct replica {
-    explicit replica(std::uint16_t shard, row_store loaded);
+    replica(std::uint16_t number, memory_rows found);
+    cluster::disk_finds find(const cluster::disk_wants& what) const;
+    void apply(cluster::command& x, time_point now);
+    /// Answers what the state asked its disk.
+    void answer_reads();
+
+    std::uint16_t shard;
     recorder effects;
+    std::vector<cluster::disk_wants> reads;
+    memory_rows disk; ///< as it is read, synced or not
     cluster::shard_state_machine state;
-    row_store rows;
     std::unique_ptr<cluster::raft_log> log;
     cluster::log_index applied = 0;
     cluster::log_index last_seen = 0; ///< in the log
@@ -118,6 +125,11 @@ private:
   cluster::raft_callbacks callbacks(std::uint16_t shard);
   void committed(std::uint16_t shard, cluster::log_index index,
                  const cluster::entry_ptr& entry);
+  /// Has the rows searched for what nobody needs any more.
+  void sweep(std::uint16_t shard);
+  void hand_over(std::uint16_t shard, std::vector<cluster::command> commands);
+  /// What the states want proposed, where they lead.
+  void propose_next();
   void send(outgoing what);
   /// Turns until the engine has nothing more to do.
   void run();
@@ -138,8 +150,9 @@ private:
   std::unique_ptr<cluster::raft_engine> engine_;
   std::vector<std::unique_ptr<replica>> replicas_;
   /// The rows of each shard that a start may find: since the last sync.
-  std::vector<std::vector<row_store>> on_disk_;
-  std::uint64_t life_ = 0; ///< counts starts and crashes
+  std::vector<std::vector<memory_rows>> on_disk_;
+  std::uint64_t life_ = 0;     ///< counts starts and crashes
+  std::uint64_t proposed_ = 0; ///< counts what states wanted proposed
   bool slow_ = false;
   bool writing_ = false;
   bool told_ = true; ///< the store may tell
