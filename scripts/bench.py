@@ -29,6 +29,7 @@ from bench_brokers import REALTIME, RunFailed, broker, free_port  # noqa: E402
 from bench_durable_rows import durable_rows  # noqa: E402
 from bench_report import kept_rows, summary, write_document  # noqa: E402
 from bench_rows import MOSQUITTO, TROUPE, Result, Row, rows  # noqa: E402
+from bench_memory import measure_memory  # noqa: E402
 from bench_start import measure_start  # noqa: E402
 from broker_metrics import MetricsHistory  # noqa: E402
 
@@ -101,6 +102,8 @@ def measure(which: str, row: Row, programs: dict[str, typing.Any],
             times: list[str]) -> Result:
     if row.fill:
         return measure_start(row, programs)
+    if row.counts != (0, 0):
+        return measure_memory(row, programs)
 
     def load(command: str) -> Result:
         return run_load(command, row, programs, times, which,

@@ -66,6 +66,8 @@ class Row:
     lasts: bool = False  # as long as --minutes says; all it writes is counted
     fill: tuple[str, ...] = ()  # of the data that a broker is started with
     quick_fill: tuple[str, ...] = ()  # likewise, with --quick
+    counts: tuple[int, int] = (0, 0)  # behind the command: few, then many
+    quick_counts: tuple[int, int] = (0, 0)  # likewise, with --quick
     bare: bool = False  # RocksDB alone to compare with, just after
 
 

@@ -25,10 +25,12 @@ LATE = "durable --publishers 50 --no-check --warmup 0 --duration 2 --payload 64"
 class Troupe:
     """A broker on a directory; gone when the context is left."""
 
-    def __init__(self, row: Row, programs, folder: pathlib.Path):
+    def __init__(self, row: Row, programs, folder: pathlib.Path,
+                 settings: tuple[str, ...] = ()):
         self.port, self.log = free_port(), folder / "log"
         command = troupe_command(programs[TROUPE], self.port, folder, None,
-                                 ("node.shutdown_timeout=2m", *row.settings))
+                                 ("node.shutdown_timeout=2m", *row.settings,
+                                  *settings))
         self.began = time.monotonic()
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(command, stdout=out, stderr=out,

@@ -22,11 +22,12 @@ std::variant<cluster::filter_name, ctl_failure>
 group_in(const json::object& with) {
   const cluster::filter_name name{text_in(with, "name"),
                                   text_in(with, "filter")};
-  const auto parsed = protocol::parse_subscription_filter(name_of(name));
+  const auto whole = name_of(name);
+  const auto parsed = protocol::parse_subscription_filter(whole);
   if (!parsed || parsed.value().share_name != name.share_name
       || parsed.value().filter != name.filter)
     return ctl_failure{exit_usage,
-                       '"' + printable(name_of(name))
+                       '"' + printable(whole)
                          + "\" is no shared subscription: NAME has no /, + or "
                            "#, and FILTER is a topic filter, e.g. troupe ctl "
                            "groups create billing cash/+/paid"};

@@ -8,7 +8,7 @@ import stat
 import tempfile
 import unittest
 
-from broker import Broker, Client, troupe
+from broker import Broker, Client, troupe, wait_until
 
 
 class CtlTest(unittest.TestCase):
@@ -55,6 +55,39 @@ class CtlTest(unittest.TestCase):
         self.assertIn("node here is running", text)
         self.assertIn(f"listening on tcp:default 127.0.0.1:{self.broker.port}",
                       text)
+
+    def test_a_declared_group_collects_before_its_first_member_comes(self):
+        self.assertEqual([], self.broker.ask("groups", "list"))
+        self.assertIn("keeps its messages",
+                      self.text("groups", "create", "billing", "cash/+/paid"))
+        self.assertEqual([{"group": "$share/billing/cash/+/paid", "members": 0,
+                           "declared": True, "leased": 0}],
+                         self.broker.ask("groups", "list"))
+        with Client(self.broker.port).connect("device") as device:
+            device.publish_acked("cash/7/paid", b"12.50")
+        with Client(self.broker.port).connect("member") as member:
+            member.subscribe("$share/billing/cash/+/paid", 1)
+            self.assertIn(b"12.50", member.receive()[2])
+        self.assertIn("ends with its last member",
+                      self.text("groups", "delete", "billing", "cash/+/paid"))
+        self.assertEqual([], self.broker.ask("groups", "list"))
+        self.assertIn("is no shared subscription",
+                      self.refused(2, "groups", "create", "a/b", "t"))
+        self.assertIn("is no shared subscription",
+                      self.refused(2, "groups", "create", "a", "t/#/x"))
+
+    def test_backlog_names_who_keeps_what(self):
+        with Broker("storage.sweep_interval=1s",
+                    "storage.flush_interval=100ms") as broker:
+            with Client(broker.port, 4).connect("away", clean=False) as away:
+                away.subscribe("t", 1)
+            with Client(broker.port).connect("device") as device:
+                device.publish_acked("t", b"x" * 99)
+            wait_until(lambda: broker.ask("backlog"), "nothing is told")
+            row, = broker.ask("backlog")
+            self.assertEqual(("away", 1, 100),
+                             (row["clientid"], row["messages"], row["bytes"]))
+            self.assertIn("away", broker.ctl("backlog").stdout)
 
     def test_clients_list_has_a_row_for_each(self):
         with Client(self.broker.port, 4).connect("b"), \
