@@ -22,6 +22,15 @@ struct LogEntry {
   commands @2 :List(Command);
 }
 
+struct HardState {
+  # What a replica must not forget of the elections it took part in. A root of
+  # its own: lies in log.db under its shard. On a single node there is none.
+  term @0 :UInt64;
+  vote @1 :UInt64;   # the node that has its vote in this term; 0: none
+  commit @2 :UInt64; # committed up to here, at least; a hint
+  format @3 :UInt16; # 1
+}
+
 struct Command {
   union {
     unset @0 :Void; # never written

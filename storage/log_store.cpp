@@ -129,6 +129,10 @@ void log_store::append(std::uint16_t shard, std::uint64_t index,
   impl_->writer.push({log_task::kind::append, shard, index, std::move(bytes)});
 }
 
+void log_store::truncate(std::uint16_t shard, std::uint64_t from) {
+  impl_->writer.push({log_task::kind::truncate, shard, from, {}});
+}
+
 void log_store::set_hard(std::uint16_t shard, std::string bytes) {
   impl_->writer.push({log_task::kind::hard, shard, 0, std::move(bytes)});
 }
@@ -138,6 +142,8 @@ void log_store::trim(std::uint16_t shard, std::uint64_t up_to) {
 }
 
 void log_store::start(listener told) { impl_->writer.start(std::move(told)); }
+
+bool log_store::step() { return impl_->writer.step(); }
 
 void log_store::stop() { impl_->writer.stop(); }
 

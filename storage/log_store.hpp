@@ -26,6 +26,8 @@ struct log_store_options {
   /// before it is told. Without, a power failure may also leave a log with a
   /// gap, which the next start refuses.
   bool sync = true;
+  /// Without a writer thread: `log_store::step` writes. For simulations.
+  bool stepped = false;
   /// Half of what is kept in memory before it moves to sorted files, in bytes;
   /// six times as much is the most there can be when the disk is slow. What is
   /// trimmed sooner never moves.
@@ -100,6 +102,11 @@ public:
   /// index after the last one is the only other that is right: anything else is
   /// refused as a failed write, since it would leave a log that cannot be read.
   void append(std::uint16_t shard, std::uint64_t index, std::string bytes);
+  /// Entries from `from` on give way to others: the next one to append is
+  /// `from`. They may be there again after a power failure until something
+  /// handed over later is told. Not below what was trimmed, which is refused as
+  /// a failed write.
+  void truncate(std::uint16_t shard, std::uint64_t from);
   /// Replaces the hard state of a shard (Raft's term, vote and commit).
   void set_hard(std::uint16_t shard, std::string bytes);
   /// Entries up to `up_to` are not needed any more. They go with a later group,
@@ -111,6 +118,10 @@ public:
   /// with what is on the disk now in the order of the calls. It does not throw.
   /// Not from a reactor: the writer has the file table of the caller.
   void start(listener told);
+  /// Writes what is queued as one group and tells it, on the calling thread.
+  /// Only if `stepped`, between `start` and `stop`.
+  /// @returns whether there was something.
+  bool step();
   /// Writes what is queued, tells it and ends the writer thread. Not from the
   /// listener.
   void stop();

@@ -29,16 +29,26 @@ log_writer::log_writer(const log_store_options& options, database& db,
 
 void log_writer::start(log_store::listener told) {
   told_ = std::move(told);
+  if (options_.stepped)
+    return;
   thread_ = std::thread{[this] {
     ::pthread_setname_np(::pthread_self(), "log writer");
     run();
   }};
 }
 
+bool log_writer::step() {
+  std::vector<log_task> tasks;
+  queue_.take(tasks, clock::now());
+  return !tasks.empty() && write_group(tasks);
+}
+
 void log_writer::stop() {
   queue_.close();
   if (thread_.joinable())
     thread_.join();
+  else if (options_.stepped && told_)
+    run();
 }
 
 void log_writer::run() {
@@ -81,15 +91,22 @@ bool log_writer::write_group(const std::vector<log_task>& tasks) {
 }
 
 bool log_writer::add(const log_task& task, rocksdb::WriteBatch& batch) {
-  if (task.what == log_task::kind::trim) {
-    note_trim(task);
-    return true;
-  }
-  if (task.what == log_task::kind::hard) {
+  switch (task.what) {
+  case log_task::kind::append:
+    return add_append(task, batch);
+  case log_task::kind::truncate:
+    return add_truncate(task, batch);
+  case log_task::kind::hard:
     batch.Put(db_.family(log_family::hard), key_of(task.shard), task.bytes);
     group_.push_back({task.shard, 0});
     return true;
+  case log_task::kind::trim:
+    note_trim(task);
   }
+  return true;
+}
+
+bool log_writer::add_append(const log_task& task, rocksdb::WriteBatch& batch) {
   const auto [found, first_one] =
     ranges_.try_emplace(task.shard, index_range{task.index, task.index - 1});
   auto& range = found->second;
@@ -105,6 +122,29 @@ bool log_writer::add(const log_task& task, rocksdb::WriteBatch& batch) {
   batch.Put(db_.family(log_family::entry), key_of(task.shard, task.index),
             task.bytes);
   group_.push_back({task.shard, task.index});
+  return true;
+}
+
+bool log_writer::add_truncate(const log_task& task,
+                              rocksdb::WriteBatch& batch) {
+  const auto found = ranges_.find(task.shard);
+  if (found == ranges_.end() || task.index > found->second.last)
+    return true;
+  auto& range = found->second;
+  const auto trimmed = trims_.find(task.shard);
+  const auto first = trimmed == trims_.end()
+                       ? range.first
+                       : std::max(range.first, trimmed->second + 1);
+  if (task.index < first) {
+    fail(db_.text("shard " + std::to_string(task.shard) + " replaces entry "
+                  + std::to_string(task.index) + ", but its log begins with "
+                  + std::to_string(first)));
+    return false;
+  }
+  batch.DeleteRange(db_.family(log_family::entry),
+                    key_of(task.shard, task.index),
+                    key_of(task.shard, range.last + 1));
+  range.last = task.index - 1;
   return true;
 }
 

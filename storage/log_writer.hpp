@@ -33,10 +33,10 @@ struct log_family {
 
 /// What a shard asks for.
 struct log_task {
-  enum class kind : std::uint8_t { append, hard, trim };
+  enum class kind : std::uint8_t { append, truncate, hard, trim };
   kind what;
   std::uint16_t shard;
-  std::uint64_t index; ///< of the entry, or the last one to be trimmed
+  std::uint64_t index; ///< of the entry, the first or the last one to go
   std::string bytes;
 };
 
@@ -49,16 +49,19 @@ public:
 
   void push(log_task task) { queue_.push(std::move(task)); }
   void start(log_store::listener told);
+  bool step();
   void stop();
   log_counters counters() const noexcept;
 
 private:
   using clock = std::chrono::steady_clock;
 
-  // All of the following: on the writer thread.
+  // All of the following: on the writer thread, or on that of `step`.
   void run();
   bool write_group(const std::vector<log_task>& tasks);
   bool add(const log_task& task, rocksdb::WriteBatch& batch);
+  bool add_append(const log_task& task, rocksdb::WriteBatch& batch);
+  bool add_truncate(const log_task& task, rocksdb::WriteBatch& batch);
   void note_trim(const log_task& task);
   bool trims_are_due() const;
   void add_trims(rocksdb::WriteBatch& batch);

@@ -1,5 +1,6 @@
 // The examples of docs/formats/ are what is written.
 
+#include "cluster/raft_records.hpp"
 #include "tests/cluster/codec_support.hpp"
 
 #include <boost/test/unit_test.hpp>
@@ -131,6 +132,7 @@ BOOST_AUTO_TEST_CASE(the_examples_of_the_log_are_what_is_written) {
     group_cursor_command{"pumps", "plant/+", 42, {39, 41}});
   x.commands.emplace_back(restart_command{"meter-12"});
   check_example("log.md", "second entry", encode_entry(x, record_times));
+  check_example("log.md", "hard", encode_hard_state({7, 2, 41}));
 }
 
 BOOST_AUTO_TEST_CASE(the_examples_of_the_state_are_what_is_written) {

@@ -8,6 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <random>
@@ -146,6 +147,61 @@ BOOST_AUTO_TEST_CASE(what_was_told_survives_any_loss_of_power) {
       disk.restore_power(random);
     }
     check(log_store{options()}, told, trimmed);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_replaced_suffix_is_there_whole_or_not_at_all) {
+  const auto seed = test_seed();
+  BOOST_TEST_CONTEXT("TROUPE_TEST_SEED=" << seed) {
+    std::mt19937 random{seed};
+    using entries = std::vector<std::string>; // of one shard, from index 1
+    entries now;
+    std::vector<entries> possible{now}; // after a loss of power
+    int version = 0;
+    for (int round = 0; round < 60; ++round) {
+      {
+        auto stepped = options();
+        stepped.stepped = true;
+        log_store log{stepped};
+        entries found;
+        log.read(1, 1,
+                 [&](std::uint64_t index, std::span<const std::uint8_t> bytes) {
+                   BOOST_REQUIRE_EQUAL(index, found.size() + 1);
+                   found.emplace_back(bytes.begin(), bytes.end());
+                   return true;
+                 });
+        BOOST_REQUIRE(std::find(possible.begin(), possible.end(), found)
+                      != possible.end());
+        now = found;
+        possible = {now};
+        log.start([&](auto) { possible = {now}; });
+        bool power = true;
+        for (auto groups = random() % 8; groups > 0 && power; --groups) {
+          // What is there gives way from anywhere on, and more comes.
+          if (random() % 2 == 0) {
+            const auto from = 1 + random() % (now.size() + 2);
+            log.truncate(1, from);
+            now.resize(std::min<std::size_t>(now.size(), from - 1));
+          }
+          for (auto count = random() % 4; count > 0; --count) {
+            now.push_back(bytes_of(1, static_cast<std::uint64_t>(++version)));
+            log.append(1, now.size(), now.back());
+          }
+          possible.push_back(now);
+          if (random() % 6 == 0) { // the power goes while it is being synced
+            power = false;
+            disk.on_sync([&](auto) { disk.cut_power(); });
+          }
+          const auto before = possible;
+          log.step();
+          if (!power)
+            possible = before;
+        }
+        disk.on_sync({});
+        disk.cut_power();
+      }
+      disk.restore_power(random);
+    }
   }
 }
 

@@ -217,6 +217,73 @@ BOOST_AUTO_TEST_CASE(what_is_trimmed_is_gone_after_a_restart) {
   BOOST_TEST(fatal.all().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_suffix_gives_way_to_other_entries) {
+  {
+    log_store log{options()};
+    append(log, 1, 1, 10);
+    append(log, 2, 1, 3);
+    log.truncate(1, 6);
+    log.truncate(1, 6); // nothing is there
+    log.truncate(2, 4); // likewise
+    log.truncate(3, 1); // there is no such log
+    log.append(1, 6, "another 6");
+    log.truncate(2, 1); // all of it
+    append(log, 2, 1, 2);
+    log.start(told.listener());
+  }
+  auto wanted = expected(1, 5);
+  wanted.emplace_back(6, "another 6");
+  {
+    log_store log{options()};
+    BOOST_CHECK(read_all(log, 1) == wanted);
+    BOOST_CHECK(read_all(log, 2) == expected(1, 2));
+    BOOST_TEST(log.last_index(1) == 6);
+    log.start(told.listener());
+    log.truncate(1, 6); // of what an earlier process wrote
+    append(log, 1, 6, 7);
+  }
+  BOOST_CHECK(read_all(log_store{options()}, 1) == expected(1, 7));
+  BOOST_TEST(fatal.all().empty());
+  // Truncations are not told: the entries that follow are.
+  const auto all = told.entries();
+  BOOST_CHECK((group{all.end() - 2, all.end()}) == (group{{1, 6}, {1, 7}}));
+}
+
+BOOST_AUTO_TEST_CASE(what_was_trimmed_is_not_replaced) {
+  {
+    log_store log{options()};
+    append(log, 1, 1, 5);
+    log.trim(1, 3);
+    log.truncate(1, 4);
+    append(log, 1, 4, 4);
+    log.truncate(1, 3);
+    append(log, 1, 3, 3);
+    log.start(told.listener());
+  }
+  BOOST_REQUIRE_EQUAL(fatal.all().size(), 1);
+  BOOST_TEST(fatal.all()[0].find("replaces entry 3") != std::string::npos);
+  BOOST_TEST(told.all().empty()); // it was all one group
+}
+
+BOOST_AUTO_TEST_CASE(a_stepped_log_writes_when_it_is_told_to) {
+  auto stepped = options();
+  stepped.stepped = true;
+  {
+    log_store log{stepped};
+    log.start(told.listener());
+    BOOST_TEST(!log.step());
+    append(log, 1, 1, 3);
+    BOOST_TEST(told.all().empty());
+    BOOST_TEST(read_all(log, 1).empty());
+    BOOST_TEST(log.step());
+    BOOST_TEST(told.all().size() == 1);
+    BOOST_TEST(!log.step());
+    append(log, 1, 4, 4);
+  } // stops, and writes the rest
+  BOOST_TEST(told.entries().size() == 4);
+  BOOST_CHECK(read_all(log_store{options()}, 1) == expected(1, 4));
+}
+
 BOOST_AUTO_TEST_CASE(trimming_beyond_the_end_spares_what_comes_later) {
   log_store log{options()};
   append(log, 1, 1, 5);
