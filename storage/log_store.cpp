@@ -139,6 +139,8 @@ void log_store::trim(std::uint16_t shard, std::uint64_t up_to) {
 
 void log_store::start(listener told) { impl_->writer.start(std::move(told)); }
 
+bool log_store::step() { return impl_->writer.step(); }
+
 void log_store::stop() { impl_->writer.stop(); }
 
 void log_store::checkpoint(const std::filesystem::path& directory) const {

@@ -3,6 +3,7 @@
 
 #include "storage/disk_usage.hpp"
 #include "storage/error.hpp"
+#include "storage/running.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,7 @@ struct log_store_options {
   std::function<void(std::string_view what)> on_fatal = abort_with;
   /// Files and threads of the database; null: the system's. Outlives the store.
   rocksdb::Env* env = nullptr;
+  running how{}; ///< threads and clock
 };
 
 /// What a shard is told: an entry (or, with index 0, the hard state given last)
@@ -107,10 +109,15 @@ public:
   void trim(std::uint16_t shard, std::uint64_t up_to);
 
   // ---- running --------------------------------------------------------------
-  /// Begins to write. `told` is called on the writer thread, once per group,
-  /// with what is on the disk now in the order of the calls. It does not throw.
-  /// Not from a reactor: the writer has the file table of the caller.
+  /// Begins to write. `told` is called on the writer thread (or from `step` and
+  /// `stop`, if the store is stepped), once per group, with what is on the disk
+  /// now in the order of the calls. It does not throw. Not from a reactor: the
+  /// writer has the file table of the caller.
   void start(listener told);
+  /// Only if the store is stepped, after `start`: writes what is queued as one
+  /// group, or trims that are due.
+  /// @returns false: there was nothing to do.
+  bool step();
   /// Writes what is queued, tells it and ends the writer thread. Not from the
   /// listener.
   void stop();
