@@ -126,6 +126,8 @@ private:
   template <class F>
   void on_all(F&& f);
   void open(const listener_options& of);
+  /// Whether it has threads of its own (`environment::drive`).
+  bool threaded() const { return !shared_->options.world.drive; }
   /// Waits until what shards have under way is committed.
   void settle_shards();
   /// Ends the actors that are left, on the caller's thread: no reactor runs.

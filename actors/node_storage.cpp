@@ -13,7 +13,14 @@ namespace troupe::actors {
 
 namespace {
 
-storage::log_store_options log_options(const storage_options& from) {
+storage::running running_in(const environment& world) {
+  return {.stepped = static_cast<bool>(world.drive),
+          .now = world.now,
+          .broken = world.broken};
+}
+
+storage::log_store_options log_options(const storage_options& from,
+                                       const environment& world) {
   storage::log_store_options to;
   to.directory = from.directory / "log.db";
   to.sync = from.sync;
@@ -22,10 +29,13 @@ storage::log_store_options log_options(const storage_options& from) {
   to.memtable_bytes = std::size_t{64} << 20;
   if (from.on_failure)
     to.on_fatal = from.on_failure;
+  to.env = world.disk;
+  to.how = running_in(world);
   return to;
 }
 
-storage::state_store_options state_options(const storage_options& from) {
+storage::state_store_options state_options(const storage_options& from,
+                                           const environment& world) {
   storage::state_store_options to;
   to.directory = from.directory / "state.db";
   to.families.assign(cluster::row_family_names.begin(),
@@ -33,33 +43,34 @@ storage::state_store_options state_options(const storage_options& from) {
   to.cache_bytes = from.cache_bytes;
   if (from.on_failure)
     to.on_fatal = from.on_failure;
+  to.env = world.disk;
+  to.how = running_in(world);
   return to;
 }
 
 /// Time goes on from where the shards stand, whatever the clock says now.
-cluster::time_base time_of(const storage::state_store& state) {
+cluster::time_base time_of(const storage::state_store& state,
+                           const environment& world) {
   std::int64_t greatest = 0;
   state.scan(static_cast<std::uint8_t>(cluster::row_family::applied), {},
              [&](std::string_view, std::string_view value) {
                greatest = std::max(greatest, cluster::stored_time(value));
                return true;
              });
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count();
-  return cluster::time_base::going_on(std::chrono::steady_clock::now(), wall,
-                                      greatest);
+  return cluster::time_base::going_on(world.now(), world.wall_ms(), greatest);
 }
 
 } // namespace
 
-node_storage::node_storage(const storage_options& options, std::size_t shards)
+node_storage::node_storage(const storage_options& options,
+                           const environment& world, std::size_t shards)
   : options_((storage::require_format(options.directory,
                                       static_cast<std::uint32_t>(shards)),
               options)),
-    log_(log_options(options)),
-    state_(state_options(options)),
-    times_(time_of(state_)) {}
+    stepped_(static_cast<bool>(world.drive)),
+    log_(log_options(options, world)),
+    state_(state_options(options, world)),
+    times_(time_of(state_, world)) {}
 
 void node_storage::start(shared_state& shared) {
   shared_ = &shared;
@@ -67,6 +78,8 @@ void node_storage::start(shared_state& shared) {
   state_.start([this](std::uint16_t shard, std::uint64_t applied) {
     trim(shard, applied);
   });
+  if (stepped_)
+    return;
   storage::space_options space;
   space.directory = options_.directory;
   space.low_bytes = options_.low_space;
@@ -152,6 +165,16 @@ void node_storage::backup(const std::filesystem::path& directory) {
     throw;
   }
   go_on();
+}
+
+bool node_storage::step(work which) {
+  switch (which) {
+  case work::log:
+    return log_.step();
+  case work::state:
+    return state_.step();
+  }
+  return false;
 }
 
 void node_storage::stop() {
