@@ -109,6 +109,8 @@ void topic_shard::begin() {
       at().to_shard(to, cluster::forward_command{x});
     });
   gathered_.emplace_back(cluster::restart_command{});
+  // What has become due meanwhile comes before clients that come back.
+  gathered_.emplace_back(cluster::time_command{});
   flush_at_ = at().now();
   propose();
 }
