@@ -97,6 +97,7 @@ struct SessionRecord {
   outbound @3 :List(OutboundState); # by order of their sending
   cursors @4 :List(Cursor);
   nextPacketIdentifier @5 :UInt16 = 1; # not 0
+  publishedQos2 @6 :Bool; # ever: topic shards may remember something
 }
 
 struct Will {

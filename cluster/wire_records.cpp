@@ -224,6 +224,7 @@ void write(wire::SessionRecord::Builder to, const session_record& x,
   if (!x.cursors.empty())
     write(to.initCursors(size(x.cursors)), x.cursors);
   to.setNextPacketIdentifier(x.next_packet_identifier);
+  to.setPublishedQos2(x.published_qos2);
 }
 
 void write(wire::Will::Builder to, const will_record& x,
@@ -424,6 +425,7 @@ std::shared_ptr<session_record> read(wire::SessionRecord::Reader from,
   x->cursors = read(from.getCursors(), in);
   x->next_packet_identifier =
     read_packet_identifier(from.getNextPacketIdentifier());
+  x->published_qos2 = from.getPublishedQos2();
   return x;
 }
 

@@ -156,6 +156,7 @@ public:
       x->awaiting_release.push_back({packet_identifier(), shard()});
     x->outbound = states();
     x->next_packet_identifier = packet_identifier();
+    x->published_qos2 = coin();
     x->cursors = cursors();
     return x;
   }
@@ -386,7 +387,8 @@ public:
   }
   record_text& operator<<(const cluster::session_record& x) {
     return *this << x.subscriptions << x.kept << x.awaiting_release
-                 << x.outbound << x.next_packet_identifier << x.cursors;
+                 << x.outbound << x.next_packet_identifier << x.published_qos2
+                 << x.cursors;
   }
   record_text& operator<<(const cluster::will_record& x) {
     return *this << x.message << x.delay.count();
