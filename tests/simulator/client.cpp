@@ -171,10 +171,12 @@ void client::forget_session() {
 void client::node_starts() {
   numbers = {};
   overtaken_ = overtaken_clean_ = false;
+  crashed_ = true;
 }
 
 void client::node_is_idle() {
   overtaken_ = overtaken_clean_ = false;
+  crashed_ = crashed_ && !connected_;
   if (!open() && !noticed_)
     noticed_ = seen_.time;
   if (!ghosts_.empty() && connected_)

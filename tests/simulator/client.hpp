@@ -102,6 +102,7 @@ private:
   void on_connack(const protocol::frame& in);
   void on_publish(const protocol::frame& in);
   void on_ack(const protocol::frame& in);
+  bool may_be_given_up(std::uint16_t identifier) const;
   void on_suback(const protocol::frame& in);
   void on_unsuback(const protocol::frame& in);
   void closed_by_node();
@@ -125,6 +126,7 @@ private:
   /// over; perhaps with Clean Start.
   bool overtaken_ = false;
   bool overtaken_clean_ = false;
+  bool crashed_ = false; ///< the node, just now
   bool slow_ = false;
   std::string out_;
   std::string in_;

@@ -198,6 +198,19 @@ void history::received(std::size_t who, std::string_view topic,
   before.push_back(how);
 }
 
+bool history::is_owed(std::size_t who, std::string_view payload) const {
+  std::size_t index = 0;
+  std::from_chars(payload.data(), payload.data() + payload.size(), index);
+  if (index >= publications.size())
+    return true; // a will's number
+  const auto& x = publications[index];
+  const auto& all = members[who].subscriptions;
+  return std::any_of(all.begin(), all.end(), [&](const subscription& s) {
+    return s.qos == qos::exactly_once && s.granted < x.sent
+           && matches(s.filter, x.topic);
+  });
+}
+
 void history::acknowledged(std::size_t who, std::string_view payload) {
   const auto& from = members[who];
   std::size_t index = 0;

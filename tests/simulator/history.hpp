@@ -120,6 +120,8 @@ public:
                            std::string share);
   void received(std::size_t who, std::string_view topic,
                 std::string_view payload, const arrival& how);
+  /// Whether it was published after a SUBACK that promised it.
+  bool is_owed(std::size_t who, std::string_view payload) const;
   /// PUBACK or PUBREC leaves.
   void acknowledged(std::size_t who, std::string_view payload);
   /// After `connecting`. @returns its number, which is its payload.
