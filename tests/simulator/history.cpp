@@ -240,7 +240,10 @@ void history::check_repeats(const member& to, const publication& x,
   std::size_t here = 0; // in this connection
   bool dup = how.dup;
   for (const auto& one : all) {
-    if (one.retain)
+    // A copy for an overlapping subscription at QoS 0 is one of its own
+    // (MQTT 5.0 section 3.3.4).
+    if (one.retain
+        || (one.qos == qos::at_most_once) != (how.qos == qos::at_most_once))
       continue;
     first = first == nullptr ? &one : first;
     if (one.connection == how.connection) {

@@ -73,10 +73,10 @@ BOOST_AUTO_TEST_CASE(what_was_promised_is_kept) {
     BOOST_TEST(result.violations.empty(), result.report);
     return;
   }
-  run_seeds(1, 8);
+  run_seeds(1, 12);
   const auto fresh = std::random_device{}();
   std::cout << "from TROUPE_SEED=" << fresh << " on\n";
-  run_seeds(fresh, 8);
+  run_seeds(fresh, 12);
 }
 
 /// Only by name, as `./dev chaos` does.
