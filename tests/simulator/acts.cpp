@@ -27,7 +27,7 @@ void simulation::client_acts() {
   if (!x.open()) {
     if (at == watcher_ || chance(50))
       come(x);
-  } else if (!x.connected()) {
+  } else if (!x.connected() || x.leaves()) {
     if (chance(10))
       break_connection(x);
   } else if (at == watcher_) {
@@ -47,7 +47,7 @@ void simulation::come(client& x) {
   if (clients_[watcher_].get() != &x && chance(40))
     will_delay = one_of(3);
   const auto& id = x.shape().id;
-  const bool clean = id == "a" && chance(20);
+  const bool clean = (id == "a" || id == "d") && chance(20);
   x.connect(
     machine_.attach(one_of(static_cast<std::uint32_t>(machine_.reactors()))),
     clean, will_delay);

@@ -40,10 +40,7 @@ void client::connect(int fd, bool clean_start,
     closed("taken over");
   }
   fd_ = fd;
-  // Before MQTT 5.0 Clean Session also says whether the session outlives this.
-  clean_start_ = !durable()
-                 || (shape_.version == protocol_version::mqtt_5_0
-                     && (clean_start || unsure_));
+  clean_start_ = clean_start || unsure_ || !durable();
   notes_.note(shape_.id + (clean_start_ ? " connects anew" : " connects"));
   seen_.connecting(who_, clean_start_);
   if (clean_start_) {
@@ -105,6 +102,11 @@ void client::closed(std::string_view how) {
   notes_.note(shape_.id + " closed: " + std::string{how});
   if (connected_)
     closed_at_ = seen_.time;
+  // Whatever the node has by then may be what this CONNECT made, when the
+  // session before had expired.
+  if (!connected_ && session_ == belief::there
+      && seen_.time >= closed_at_ + expiry())
+    unsure_ = true;
   overtaken_ |= !connected_;
   overtaken_clean_ |= !connected_ && clean_start_;
   if (will_ && !out_.empty()) // a goodbye in there was not said
@@ -121,8 +123,12 @@ void client::closed(std::string_view how) {
   withdrawn_.clear();
   will_.reset();
   noticed_.reset();
-  seen_.closed(who_);
-  if (!durable()) {
+  // Before MQTT 5.0 Clean Session says that the session ends with this, too.
+  const bool ends =
+    !durable()
+    || (shape_.version != protocol_version::mqtt_5_0 && clean_start_);
+  seen_.closed(who_, ends);
+  if (ends) {
     session_ = belief::none;
     forget_session();
   }

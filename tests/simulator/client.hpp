@@ -43,11 +43,15 @@ public:
 
   const client_shape& shape() const noexcept { return shape_; }
   bool durable() const noexcept { return shape_.expiry != 0; }
+  milliseconds expiry() const noexcept {
+    return milliseconds{1'000 * std::uint64_t{shape_.expiry}};
+  }
   bool open() const noexcept { return fd_ >= 0; }
   bool connected() const noexcept { return connected_; }
+  /// It has said goodbye: nothing more can be sent.
+  bool leaves() const noexcept { return said_goodbye_; }
   /// Publications that are not complete.
   std::size_t under_way() const noexcept { return outgoing_.size(); }
-  bool wants_clean_start() const noexcept { return unsure_; }
 
   // ---- what it does --------------------------------------------------------
   /// With an open connection: from another place, under the same name.

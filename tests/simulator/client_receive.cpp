@@ -51,20 +51,20 @@ void client::take(const protocol::frame& in) {
 
 void client::on_connack(const protocol::frame& in) {
   const auto read = protocol::decode_connack(in, shape_.version);
-  if (read && seen_.node_stops && read.value().reason != reason_code::success)
-    return;
+  if (read && (seen_.node_stops || overtaken_)
+      && read.value().reason != reason_code::success)
+    return; // and it closes
   if (!read || connected_ || read.value().reason != reason_code::success) {
     violated("protocol", "CONNACK is malformed, the second, or refuses");
     return;
   }
   const bool present = read.value().session_present;
-  const auto expiry = milliseconds{1'000 * std::uint64_t{shape_.expiry}};
   if (present && (clean_start_ || session_ == belief::none))
     violated("session", "Session Present is 1 where there was none");
-  else if (present && noticed_ && seen_.time > *noticed_ + expiry + slack)
+  else if (present && noticed_ && seen_.time > *noticed_ + expiry() + slack)
     violated("session", "Session Present is 1, but it has expired");
   else if (!present && !clean_start_ && session_ == belief::there
-           && seen_.time < closed_at_ + expiry)
+           && seen_.time < closed_at_ + expiry())
     violated("session", "Session Present is 0, but it has not expired");
   if (!present && !clean_start_) {
     forget_session();

@@ -115,7 +115,8 @@ public:
   /// CONNECT leaves; with Clean Start whatever there was ends.
   void connecting(std::size_t who, bool clean_start);
   void connected(std::size_t who, bool session_present);
-  void closed(std::size_t who);
+  /// @param session_ends  with its connection.
+  void closed(std::size_t who, bool session_ends);
   subscription& subscribes(std::size_t who, std::string filter,
                            std::string share);
   void received(std::size_t who, std::string_view topic,
