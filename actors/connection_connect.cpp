@@ -87,10 +87,7 @@ bool connection::check_connect(const protocol::connect_packet& in) {
     return false;
   };
   if (at().shared().stopping.load(std::memory_order_relaxed))
-    return no(version_ == protocol_version::mqtt_5_0
-                ? reason_code::server_shutting_down
-                : reason_code::server_unavailable,
-              "the server is shutting down");
+    return no(reason_code::server_unavailable, "the server is shutting down");
   if (in.client_id.empty() && version_ == protocol_version::mqtt_3_1_1
       && !in.clean_start)
     return no(reason_code::client_identifier_not_valid,

@@ -35,7 +35,7 @@ shared_state::shared_state(caf::actor_system& actors,
                 for (auto& x : homes)
                   x->wake();
               }),
-    index(settings.actors.reactors, graveyard),
+    index(settings.actors.reactors, graveyard, settings.world.random()),
     credits(settings.actors.reactors * settings.actors.reactors),
     shard_credits(settings.actors.reactors),
     retained_in_shard(settings.actors.shards) {}
@@ -64,7 +64,7 @@ home::home(shared_state& shared, const net::reactor_options& options)
   : net::reactor(options),
     caf::execution_unit(&shared.system),
     shared_(shared),
-    random_(std::random_device{}()),
+    random_(shared.options.world.random()),
     reads_(shared.options.actors.read_buffer),
     cache_(shared.options.actors.match_cache),
     outboxes_(shared.options.actors.reactors),

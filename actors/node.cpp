@@ -20,13 +20,12 @@ std::size_t cores() {
 
 } // namespace
 
-node::node(node_options options, log_sink log)
-  : started_(std::chrono::steady_clock::now()) {
+node::node(node_options options, log_sink log) : started_(options.world.now()) {
   if (options.actors.reactors == 0)
     options.actors.reactors = std::max<std::size_t>(1, cores() - 1);
   if (options.storage)
-    storage_ =
-      std::make_unique<node_storage>(*options.storage, options.actors.shards);
+    storage_ = std::make_unique<node_storage>(*options.storage, options.world,
+                                              options.actors.shards);
   config_.set("scheduler.max-threads", options.actors.worker_threads);
   system_ = std::make_unique<caf::actor_system>(config_);
   shared_ = std::make_unique<shared_state>(*system_, options, std::move(log));
@@ -39,6 +38,7 @@ node::node(node_options options, log_sink log)
     x.own_file_table = dials.own_file_tables;
     x.sockets_per_turn = dials.sockets_per_turn;
     x.bytes_per_turn = dials.bytes_per_turn;
+    x.start = started_;
     shared_->homes.push_back(std::make_unique<home>(*shared_, x));
   }
   for (auto& x : shared_->homes)
@@ -76,8 +76,14 @@ void node::on_all(F&& f) {
         done[i].set_exception(std::current_exception());
       }
     });
-  for (auto& x : done)
-    x.get_future().wait();
+  for (auto& x : done) {
+    const auto finished = x.get_future();
+    while (!threaded()
+           && finished.wait_for(std::chrono::seconds{0})
+                != std::future_status::ready)
+      shared_->options.world.drive();
+    finished.wait();
+  }
 }
 
 void node::end_without_threads() {
@@ -96,7 +102,7 @@ void node::end_without_threads() {
   for (int round = 0; round < 4; ++round)
     for (auto& x : shared_->homes) {
       x->adopt_this_thread();
-      x->turn(std::chrono::steady_clock::now());
+      x->turn(x->now());
     }
 }
 
@@ -109,14 +115,22 @@ void node::start() {
     storage_->start(*shared_);
   }
   running_ = started_once_ = true;
-  for (auto& x : shared_->homes)
-    x->start();
+  for (auto& x : shared_->homes) {
+    if (threaded()) {
+      x->start();
+    } else {
+      x->adopt_this_thread();
+      x->start_sweeping();
+    }
+  }
   if (storage_) {
     for (std::size_t i = 0; i < shared_->shard_actors.size(); ++i)
       shared_->homes[i % shared_->homes.size()]->post(
         [x = shared_->shard_actors[i]] { x->begin(); });
     settle_shards();
   }
+  if (!threaded())
+    return;
   for (const auto& x : shared_->options.listeners)
     open(x);
   supervisor_options watch;
@@ -156,14 +170,15 @@ void node::open(const listener_options& of) {
 
 std::chrono::seconds node::uptime() const {
   return std::chrono::duration_cast<std::chrono::seconds>(
-    std::chrono::steady_clock::now() - started_);
+    shared_->options.world.now() - started_);
 }
 
 void node::stop() {
   if (!std::exchange(running_, false))
     return;
   shared_->stopping.store(true);
-  caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
+  if (supervisor_)
+    caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
   supervisor_ = {};
   for (auto& x : listeners_)
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
@@ -215,7 +230,7 @@ bool node::settle_shards() {
           busy = true;
     });
     quiet = busy ? 0 : quiet + 1;
-    if (busy)
+    if (busy && threaded())
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   return quiet == 3;
@@ -431,7 +446,7 @@ bool node::kick_client(std::string_view client_id) {
 
 void node::publish(const protocol::message_options& what) {
   auto options = what;
-  options.received_at = shared_->as_stored(std::chrono::steady_clock::now());
+  options.received_at = shared_->as_stored(shared_->options.world.now());
   const auto message = protocol::message::make(options);
   auto& on = *shared_->homes.front();
   on.post([&on, message] { on.publish(message); });

@@ -153,6 +153,8 @@ private:
   template <class F>
   void on_all(F&& f);
   void open(const listener_options& of);
+  /// Whether it has threads of its own (`environment::drive`).
+  bool threaded() const { return !shared_->options.world.drive; }
   /// Waits until what shards have under way is committed.
   /// Waits for shards that have something to commit, ten seconds at most.
   /// @returns whether none has.

@@ -17,7 +17,14 @@ namespace troupe::actors {
 
 namespace {
 
-storage::log_store_options log_options(const storage_options& from) {
+storage::running running_in(const environment& world) {
+  return {.stepped = static_cast<bool>(world.drive),
+          .now = world.now,
+          .broken = world.broken};
+}
+
+storage::log_store_options log_options(const storage_options& from,
+                                       const environment& world) {
   storage::log_store_options to;
   to.directory = from.directory / "log.db";
   to.sync = from.sync;
@@ -26,10 +33,13 @@ storage::log_store_options log_options(const storage_options& from) {
   to.memtable_bytes = std::size_t{64} << 20;
   if (from.on_failure)
     to.on_fatal = from.on_failure;
+  to.env = world.disk;
+  to.how = running_in(world);
   return to;
 }
 
-storage::state_store_options state_options(const storage_options& from) {
+storage::state_store_options state_options(const storage_options& from,
+                                           const environment& world) {
   storage::state_store_options to;
   to.directory = from.directory / "state.db";
   to.families.assign(cluster::row_family_names.begin(),
@@ -37,6 +47,8 @@ storage::state_store_options state_options(const storage_options& from) {
   to.cache_bytes = from.cache_bytes;
   if (from.on_failure)
     to.on_fatal = from.on_failure;
+  to.env = world.disk;
+  to.how = running_in(world);
   return to;
 }
 
@@ -44,7 +56,8 @@ storage::state_store_options state_options(const storage_options& from) {
 cluster::clock_at_start read_clock(const storage::state_store& state,
                                    const storage::log_store& log,
                                    std::size_t shards,
-                                   const storage_options& options) {
+                                   const storage_options& options,
+                                   const environment& world) {
   std::int64_t greatest = 0;
   state.scan(static_cast<std::uint8_t>(cluster::row_family::applied), {},
              [&](std::string_view, std::string_view value) {
@@ -63,10 +76,7 @@ cluster::clock_at_start read_clock(const storage::state_store& state,
       return false;
     });
   }
-  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(
-                      std::chrono::system_clock::now().time_since_epoch())
-                      .count();
-  return {wall, greatest, options.max_clock_jump};
+  return {world.wall_ms(), greatest, options.max_clock_jump};
 }
 
 /// A stored time for people.
@@ -85,15 +95,16 @@ constexpr std::chrono::milliseconds usual_step = std::chrono::minutes{1};
 
 } // namespace
 
-node_storage::node_storage(const storage_options& options, std::size_t shards)
+node_storage::node_storage(const storage_options& options,
+                           const environment& world, std::size_t shards)
   : options_((storage::require_format(options.directory,
                                       static_cast<std::uint32_t>(shards)),
               options)),
-    log_(log_options(options)),
-    state_(state_options(options)),
-    clock_(read_clock(state_, log_, shards, options)),
-    times_(
-      cluster::time_base::going_on(std::chrono::steady_clock::now(), clock_)) {}
+    stepped_(static_cast<bool>(world.drive)),
+    log_(log_options(options, world)),
+    state_(state_options(options, world)),
+    clock_(read_clock(state_, log_, shards, options, world)),
+    times_(cluster::time_base::going_on(world.now(), clock_)) {}
 
 void node_storage::start(shared_state& shared) {
   shared_ = &shared;
@@ -103,7 +114,9 @@ void node_storage::start(shared_state& shared) {
     stored(shard, applied);
   });
   for (auto& x : readers_)
-    x.start();
+    x.start(stepped_);
+  if (stepped_)
+    return;
   storage::space_options space;
   space.directory = options_.directory;
   space.low_bytes = options_.low_space;
@@ -260,6 +273,22 @@ void node_storage::backup(const std::filesystem::path& directory) {
     throw;
   }
   go_on();
+}
+
+bool node_storage::step(work which) {
+  switch (which) {
+  case work::log:
+    return log_.step();
+  case work::state:
+    return state_.step();
+  case work::read: {
+    bool worked = false;
+    for (auto& x : readers_)
+      worked |= x.step();
+    return worked;
+  }
+  }
+  return false;
 }
 
 void node_storage::stop() {

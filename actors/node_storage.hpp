@@ -27,7 +27,8 @@ class topic_shard;
 class node_storage {
 public:
   /// @throws storage::storage_error, cluster::record_error
-  node_storage(const storage_options& options, std::size_t shards);
+  node_storage(const storage_options& options, const environment& world,
+               std::size_t shards);
 
   storage::log_store& log() noexcept { return log_; }
   storage::state_store& state() noexcept { return state_; }
@@ -55,6 +56,12 @@ public:
   /// @throws storage::storage_error
   void backup(const std::filesystem::path& directory);
 
+  /// What its threads may do next, if it has none (`environment::drive`).
+  enum class work : std::uint8_t { log, state, read };
+  static constexpr std::array all_work{work::log, work::state, work::read};
+  /// Does some of it. @returns false: there was nothing to do.
+  bool step(work which);
+
   /// Writes and syncs what was handed over. After the reactors have ended.
   void stop();
 
@@ -68,6 +75,7 @@ private:
   static void return_memory();
 
   storage_options options_;
+  bool stepped_;
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;

@@ -2,6 +2,7 @@
 // What the node is told when it is made; filled from the configuration.
 
 #include "actors/subscription_index.hpp"
+#include "storage/running.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -10,9 +11,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace rocksdb {
+class Env;
+}
 
 namespace troupe::actors {
 
@@ -122,6 +128,29 @@ struct storage_options {
   std::function<void(std::string_view what)> on_failure;
 };
 
+/// What a node has from the world around it. Tests put models in its place.
+struct environment {
+  std::function<std::chrono::steady_clock::time_point()> now =
+    std::chrono::steady_clock::now;
+  /// Milliseconds since 1970; read once, when the databases are opened.
+  std::function<std::int64_t()> wall_ms = [] {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+  };
+  /// Where hashes and choices among equals begin.
+  std::function<std::uint32_t()> random = [] { return std::random_device{}(); };
+  /// Empty: reactors and databases have threads. Else they have none: whoever
+  /// owns the node has reactors take their turns (`home::turn`) and databases
+  /// their steps (`node_storage::step`), on its own thread. Where the node
+  /// itself waits for that, as it does while it starts and stops, it calls this
+  /// for some of both. There are no listeners and no supervisor then.
+  std::function<void()> drive;
+  rocksdb::Env* disk = nullptr; ///< of the databases; null: the system's
+  storage::broken_rules broken{};
+  bool reuses_identifiers = false; ///< as `client_session_options`
+};
+
 struct node_options {
   std::string name = "troupe";
   mqtt_options mqtt;
@@ -131,6 +160,7 @@ struct node_options {
   std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
   std::vector<std::shared_ptr<authentication_method>> methods;
   std::optional<storage_options> storage; ///< none: memory only
+  environment world{};
 };
 
 } // namespace troupe::actors

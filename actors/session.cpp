@@ -24,6 +24,7 @@ session::session(caf::actor_config& config, home& on, setup&& from)
   options.queue_bytes_max = limits.max_mqueue_bytes;
   options.queue_qos0 = limits.mqueue_store_qos0;
   options.awaiting_release_max = limits.max_awaiting_rel;
+  options.reuses_identifiers = on.shared().options.world.reuses_identifiers;
   rules_.configure(options);
   if (durable_)
     more().incarnation = from.incarnation;

@@ -3,7 +3,6 @@
 #include "protocol/hash.hpp"
 
 #include <algorithm>
-#include <random>
 
 namespace troupe::actors {
 
@@ -56,10 +55,10 @@ void destroy_node(void* x) {
 } // namespace
 
 subscription_index::subscription_index(std::size_t reactors,
-                                       reclaimer& graveyard)
+                                       reclaimer& graveyard, std::uint32_t seed)
   : reactors_(reactors),
     graveyard_(graveyard),
-    seed_(std::random_device{}()),
+    seed_(seed),
     exact_(graveyard),
     edges_(graveyard),
     root_(level_node::make({}), &level_node::destroy) {}

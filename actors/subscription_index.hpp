@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <mutex>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,7 +96,9 @@ struct match_result {
 class subscription_index {
 public:
   /// @param reactors  at most 32.
-  subscription_index(std::size_t reactors, reclaimer& graveyard);
+  /// @param seed  of the hashes.
+  subscription_index(std::size_t reactors, reclaimer& graveyard,
+                     std::uint32_t seed = std::random_device{}());
   ~subscription_index();
   subscription_index(const subscription_index&) = delete;
   subscription_index& operator=(const subscription_index&) = delete;

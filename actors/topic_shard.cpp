@@ -122,6 +122,8 @@ void topic_shard::begin() {
       at().to_shard(to, cluster::forward_command{x});
     });
   gathered_.emplace_back(cluster::restart_command{});
+  // What has become due meanwhile comes before clients that come back.
+  gathered_.emplace_back(cluster::time_command{});
   flush_at_ = at().now();
   give_back_at_ = flush_at_ + storage_->options().flush_interval;
   sweep_at_ = flush_at_ + storage_->options().sweep_interval;

@@ -58,14 +58,15 @@ std::optional<time_point> shard_state_machine::next_due() const {
 }
 
 void shard_state_machine::on(time_command&, time_point now) {
+  retry_groups(now);
   // Only so many, that all replicas need the same rows.
   for (std::size_t i = 0; i < timer_window::batch; ++i) {
     auto due = timers_.take_due(now);
     if (!due)
-      break;
+      return;
     time_passed(std::move(*due), now);
   }
-  retry_groups(now);
+  effects_.propose_next(time_command{});
 }
 
 void shard_state_machine::time_passed(timer_row&& due, time_point now) {

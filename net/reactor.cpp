@@ -30,8 +30,8 @@ reactor::reactor(const reactor_options& options)
     io_(1),
     epoll_(make_epoll()),
     nested_(io_, epoll_),
-    wheel_(options.wheel_tick, clock::now()),
-    now_(clock::now()),
+    wheel_(options.wheel_tick, options.start),
+    now_(options.start),
     events_(options.sockets_per_turn) {
   pending_.reserve(options.sockets_per_turn);
 }

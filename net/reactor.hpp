@@ -53,6 +53,9 @@ struct reactor_options {
   /// Bytes read (see `has_read`) after which other sockets wait until output
   /// is written, so that what was read is still in the processor's cache then.
   std::size_t bytes_per_turn = 262'144;
+  /// What the clock shows before the first turn.
+  std::chrono::steady_clock::time_point start =
+    std::chrono::steady_clock::now();
 };
 
 /// Counters of a reactor: written by its thread, read by any.

@@ -6,11 +6,13 @@ namespace troupe::protocol {
 
 std::uint16_t client_session::start(outbound&& x) {
   const auto identifier = next_identifier_;
+  const bool again = reuses_identifiers_ && x.qos == qos::at_least_once;
   in_flight_.push_back(
     {std::move(x), identifier, in_flight::state::sent, true});
   ++unacknowledged_;
   ++open_;
-  take_identifier();
+  if (!again)
+    take_identifier();
   return identifier;
 }
 

@@ -55,6 +55,9 @@ struct client_session_options {
   std::size_t queue_bytes_max = 16'777'216; ///< bytes, 0: no limit
   bool queue_qos0 = true;
   std::uint16_t awaiting_release_max = 100; ///< inbound QoS 2
+  /// Breaks [MQTT-2.2.1-4] for QoS 1, so that a test sees that somebody
+  /// notices.
+  bool reuses_identifiers = false;
 };
 
 /// See the head of the file. Not thread-safe.
@@ -67,6 +70,7 @@ public:
     queue_bytes_max_ = options.queue_bytes_max;
     queue_qos0_ = options.queue_qos0;
     awaiting_release_max_ = options.awaiting_release_max;
+    reuses_identifiers_ = options.reuses_identifiers;
   }
 
   // ---- to the client: what may go out now ---------------------------------
@@ -234,6 +238,7 @@ private:
   std::uint16_t next_identifier_ = 1;
   std::uint16_t awaiting_release_max_ = 100;
   bool queue_qos0_ = true;
+  bool reuses_identifiers_ = false;
 };
 
 } // namespace troupe::protocol

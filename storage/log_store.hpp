@@ -3,6 +3,7 @@
 
 #include "storage/disk_usage.hpp"
 #include "storage/error.hpp"
+#include "storage/running.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -26,8 +27,6 @@ struct log_store_options {
   /// before it is told. Without, a power failure may also leave a log with a
   /// gap, which the next start refuses.
   bool sync = true;
-  /// Without a writer thread: `log_store::step` writes. For simulations.
-  bool stepped = false;
   /// Half of what is kept in memory before it moves to sorted files, in bytes;
   /// six times as much is the most there can be when the disk is slow. What is
   /// trimmed sooner never moves.
@@ -37,6 +36,7 @@ struct log_store_options {
   std::function<void(std::string_view what)> on_fatal = abort_with;
   /// Files and threads of the database; null: the system's. Outlives the store.
   rocksdb::Env* env = nullptr;
+  running how{}; ///< threads and clock
 };
 
 /// What a shard is told: an entry (or, with index 0, the hard state given last)
@@ -114,13 +114,14 @@ public:
   void trim(std::uint16_t shard, std::uint64_t up_to);
 
   // ---- running --------------------------------------------------------------
-  /// Begins to write. `told` is called on the writer thread, once per group,
-  /// with what is on the disk now in the order of the calls. It does not throw.
-  /// Not from a reactor: the writer has the file table of the caller.
+  /// Begins to write. `told` is called on the writer thread (or from `step` and
+  /// `stop`, if the store is stepped), once per group, with what is on the disk
+  /// now in the order of the calls. It does not throw. Not from a reactor: the
+  /// writer has the file table of the caller.
   void start(listener told);
-  /// Writes what is queued as one group and tells it, on the calling thread.
-  /// Only if `stepped`, between `start` and `stop`.
-  /// @returns whether there was something.
+  /// Only if the store is stepped, after `start`: writes what is queued as one
+  /// group, or trims that are due.
+  /// @returns false: there was nothing to do.
   bool step();
   /// Writes what is queued, tells it and ends the writer thread. Not from the
   /// listener.

@@ -29,32 +29,36 @@ log_writer::log_writer(const log_store_options& options, database& db,
 
 void log_writer::start(log_store::listener told) {
   told_ = std::move(told);
-  if (options_.stepped)
-    return;
-  thread_ = std::thread{[this] {
-    ::pthread_setname_np(::pthread_self(), "log writer");
-    run();
-  }};
+  running_ = true;
+  if (!options_.how.stepped)
+    thread_ = std::thread{[this] {
+      ::pthread_setname_np(::pthread_self(), "log writer");
+      run();
+    }};
 }
 
 bool log_writer::step() {
-  std::vector<log_task> tasks;
-  queue_.take(tasks, clock::now());
-  return !tasks.empty() && write_group(tasks);
+  if (!running_)
+    return false;
+  queue_.take_now(tasks_);
+  if (tasks_.empty() && !trims_are_due())
+    return false;
+  write_group();
+  return true;
 }
 
 void log_writer::stop() {
   queue_.close();
   if (thread_.joinable())
     thread_.join();
-  else if (options_.stepped && told_)
+  else if (running_) // stepped: what is left is done here
     run();
+  running_ = false;
 }
 
 void log_writer::run() {
-  std::vector<log_task> tasks;
-  while (queue_.take(tasks, trims_due_))
-    if (!write_group(tasks))
+  while (queue_.take(tasks_, trims_due_))
+    if (!write_group())
       return;
   rocksdb::WriteBatch batch;
   add_trims(batch);
@@ -63,19 +67,21 @@ void log_writer::run() {
 }
 
 /// @returns false: it failed, there must be no further one.
-bool log_writer::write_group(const std::vector<log_task>& tasks) {
+bool log_writer::write_group() {
   std::uint64_t bytes = 0;
-  for (const auto& task : tasks)
+  for (const auto& task : tasks_)
     bytes += task.bytes.size();
-  rocksdb::WriteBatch batch{bytes + tasks.size() * overhead};
+  rocksdb::WriteBatch batch{bytes + tasks_.size() * overhead};
   group_.clear();
-  for (const auto& task : tasks)
+  for (const auto& task : tasks_)
     if (!add(task, batch))
       return false;
   untrimmed_ += bytes;
   if (trims_are_due())
     add_trims(batch);
-  if (batch.Count() == 0)
+  if (options_.how.broken.tells_before_it_writes)
+    std::swap(batch, late_); // the group before this one
+  else if (batch.Count() == 0)
     return true;
   // Trims alone may wait for the next synced write.
   if (!write(batch, options_.sync && !group_.empty()))
@@ -156,14 +162,14 @@ void log_writer::note_trim(const log_task& task) {
   auto& up_to = trims_[task.shard];
   up_to = std::max(up_to, std::min(task.index, found->second.last));
   if (!trims_due_)
-    trims_due_ = clock::now() + trim_interval;
+    trims_due_ = options_.how.now() + trim_interval;
 }
 
 /// Often enough that entries are trimmed while they are in memory.
 bool log_writer::trims_are_due() const {
   return trims_due_
          && (untrimmed_ >= options_.memtable_bytes / 8
-             || clock::now() >= *trims_due_);
+             || options_.how.now() >= *trims_due_);
 }
 
 void log_writer::add_trims(rocksdb::WriteBatch& batch) {
@@ -201,6 +207,7 @@ bool log_writer::write(rocksdb::WriteBatch& batch, bool sync) {
 }
 
 void log_writer::fail(const std::string& what) {
+  running_ = false;
   queue_.close();
   options_.on_fatal(what);
 }

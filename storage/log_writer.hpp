@@ -6,14 +6,12 @@
 #include "storage/log_store.hpp"
 #include "storage/work_queue.hpp"
 
+#include <rocksdb/write_batch.h>
+
 #include <chrono>
 #include <map>
 #include <thread>
 #include <vector>
-
-namespace rocksdb {
-class WriteBatch;
-}
 
 namespace troupe::storage {
 
@@ -56,9 +54,9 @@ public:
 private:
   using clock = std::chrono::steady_clock;
 
-  // All of the following: on the writer thread, or on that of `step`.
+  // All of the following: on the writer thread, or that of `step`.
   void run();
-  bool write_group(const std::vector<log_task>& tasks);
+  bool write_group();
   bool add(const log_task& task, rocksdb::WriteBatch& batch);
   bool add_append(const log_task& task, rocksdb::WriteBatch& batch);
   bool add_truncate(const log_task& task, rocksdb::WriteBatch& batch);
@@ -72,12 +70,15 @@ private:
   database& db_;
   work_queue<log_task> queue_;
   std::thread thread_;
+  bool running_ = false; ///< started, not stopped, and no write has failed
   log_store::listener told_;
+  std::vector<log_task> tasks_; ///< of the group
   std::vector<appended> group_; ///< to be told after the next write
   shard_ranges ranges_;
   std::map<std::uint16_t, std::uint64_t> trims_; ///< asked for, not written
   std::optional<clock::time_point> trims_due_;
   std::uint64_t untrimmed_ = 0; ///< bytes appended since trims were written
+  rocksdb::WriteBatch late_;    ///< see `broken_rules::tells_before_it_writes`
 
   counter groups_;
   counter entries_;

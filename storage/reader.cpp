@@ -4,7 +4,9 @@
 
 namespace troupe::storage {
 
-void reader::start() {
+void reader::start(bool stepped) {
+  if (stepped)
+    return;
   thread_ = std::thread{[this] {
     ::pthread_setname_np(::pthread_self(), "state reader");
     std::vector<work> all;
@@ -12,6 +14,17 @@ void reader::start() {
       for (auto& x : all)
         x();
   }};
+}
+
+bool reader::step() {
+  if (taken_.empty())
+    queue_.take_now(taken_);
+  if (taken_.empty())
+    return false;
+  const auto next = std::move(taken_.front());
+  taken_.erase(taken_.begin());
+  next();
+  return true;
 }
 
 void reader::stop() {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <thread>
+#include <vector>
 
 namespace troupe::storage {
 
@@ -22,7 +23,10 @@ public:
   ~reader() { stop(); }
 
   /// Not from a reactor: the thread has the file table of the caller.
-  void start();
+  /// @param stepped  without a thread, as in `running`: `step` runs them.
+  void start(bool stepped = false);
+  /// Only if it is stepped: runs the next one. @returns false: there was none.
+  bool step();
   /// Any thread.
   void post(work what) { queue_.push(std::move(what)); }
   /// Runs what is queued and ends the thread. Not from it.
@@ -30,6 +34,7 @@ public:
 
 private:
   work_queue<work> queue_;
+  std::vector<work> taken_; ///< stepped: in the order in which they come
   std::thread thread_;
 };
 

@@ -121,6 +121,8 @@ void state_store::write(std::uint16_t shard, std::uint64_t applied_index,
 
 void state_store::start(listener told) { impl_->writer.start(std::move(told)); }
 
+bool state_store::step() { return impl_->writer.step(); }
+
 void state_store::stop() { impl_->writer.stop(); }
 
 void state_store::checkpoint(const std::filesystem::path& directory) const {

@@ -3,6 +3,7 @@
 
 #include "storage/disk_usage.hpp"
 #include "storage/error.hpp"
+#include "storage/running.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -38,6 +39,7 @@ struct state_store_options {
   std::function<void(std::string_view what)> on_fatal = abort_with;
   /// Files and threads of the database; null: the system's. Outlives the store.
   rocksdb::Env* env = nullptr;
+  running how{}; ///< threads and clock
 };
 
 /// One change. Keys begin with the shard, big-endian (`keys.hpp`).
@@ -116,11 +118,16 @@ public:
              std::vector<row> rows);
 
   // ---- running --------------------------------------------------------------
-  /// Begins to write. `told` is called on the writer thread after each sync,
-  /// once for each shard that has written since the one before, with the
-  /// greatest applied index that is durable now. It does not throw.
-  /// Not from a reactor: the writer has the file table of the caller.
+  /// Begins to write. `told` is called on the writer thread (or from `step` and
+  /// `stop`, if the store is stepped) after each sync, once for each shard that
+  /// has written since the one before, with the greatest applied index that is
+  /// durable now. It does not throw. Not from a reactor: the writer has the
+  /// file table of the caller.
   void start(listener told);
+  /// Only if the store is stepped, after `start`: carries out the writes that
+  /// are queued, and a sync if one is due.
+  /// @returns false: there was nothing to do.
+  bool step();
   /// Writes and syncs what is queued, tells it and ends the writer thread. Not
   /// from the listener.
   void stop();

@@ -14,34 +14,57 @@ void state_writer::push(state_task task) {
 
 void state_writer::start(state_store::listener told) {
   told_ = std::move(told);
-  thread_ = std::thread{[this] {
-    ::pthread_setname_np(::pthread_self(), "state writer");
-    run();
-  }};
+  running_ = true;
+  if (!options_.how.stepped)
+    thread_ = std::thread{[this] {
+      ::pthread_setname_np(::pthread_self(), "state writer");
+      run();
+    }};
+}
+
+bool state_writer::step() {
+  if (!running_)
+    return false;
+  queue_.take_now(tasks_);
+  if (tasks_.empty() && !sync_is_due())
+    return false;
+  carry_out();
+  return true;
 }
 
 void state_writer::stop() {
   queue_.close();
   if (thread_.joinable())
     thread_.join();
+  else if (running_) // stepped: what is left is done here
+    run();
+  running_ = false;
 }
 
 void state_writer::run() {
-  std::vector<state_task> tasks;
-  while (queue_.take(tasks, sync_due_)) {
-    for (const auto& task : tasks)
-      if (!write(task))
-        return;
-    if (sync_due_ && clock::now() >= *sync_due_ && !sync())
+  while (queue_.take(tasks_, sync_due_))
+    if (!carry_out())
       return;
-  }
   sync();
+}
+
+bool state_writer::carry_out() {
+  for (const auto& task : tasks_)
+    if (!write(task))
+      return false;
+  return !sync_is_due() || sync();
+}
+
+bool state_writer::sync_is_due() const {
+  return sync_due_ && options_.how.now() >= *sync_due_;
 }
 
 bool state_writer::write(const state_task& task) {
   rocksdb::WriteBatch batch;
   std::size_t bytes = 0;
   for (const auto& row : task.rows) {
+    if (row.family == options_.how.broken.loses_family)
+      continue;
     auto* family = db_.family(row.family);
     if (row.value)
       batch.Put(family, row.key, *row.value);
@@ -59,9 +82,11 @@ bool state_writer::write(const state_task& task) {
   bytes_.add(bytes);
   unsynced_[task.shard] = task.applied_index;
   if (!sync_due_)
-    sync_due_ = clock::now() + options_.sync_interval;
+    sync_due_ = options_.how.now() + options_.sync_interval;
+  if (options_.how.broken.tells_before_it_syncs)
+    told_(task.shard, task.applied_index);
   // Here and not after the queue is empty, which under load may be never.
-  if (clock::now() >= *sync_due_ && !sync())
+  if (sync_is_due() && !sync())
     return false;
   return flush_if_full(batch.GetDataSize());
 }
@@ -112,6 +137,7 @@ bool state_writer::sync() {
 }
 
 void state_writer::fail(const std::string& what) {
+  running_ = false;
   queue_.close();
   options_.on_fatal(what);
 }

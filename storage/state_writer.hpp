@@ -38,15 +38,18 @@ public:
 
   void push(state_task task);
   void start(state_store::listener told);
+  bool step();
   void stop();
   state_counters counters() const noexcept;
 
 private:
   using clock = std::chrono::steady_clock;
 
-  // All of the following: on the writer thread. What answers bool answers false
-  // if it failed; there must be no further call then.
+  // All of the following: on the writer thread, or that of `step`. What answers
+  // bool answers false if it failed; there must be no further call then.
   void run();
+  bool carry_out();
+  bool sync_is_due() const;
   bool write(const state_task& task);
   bool flush_if_full(std::size_t written);
   bool sync();
@@ -56,7 +59,9 @@ private:
   database& db_;
   work_queue<state_task> queue_;
   std::thread thread_;
+  bool running_ = false; ///< started, not stopped, and no write has failed
   state_store::listener told_;
+  std::vector<state_task> tasks_;                   ///< under way
   std::map<std::uint16_t, std::uint64_t> unsynced_; ///< applied index by shard
   std::optional<clock::time_point> sync_due_;
   std::size_t unchecked_ = 0; ///< bytes written since the memtables were asked

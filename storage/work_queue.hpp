@@ -60,6 +60,13 @@ public:
     return !into.empty() || !closed_;
   }
 
+  /// The same without waiting.
+  void take_now(std::vector<T>& into) {
+    into.clear();
+    const std::lock_guard guard{mutex_};
+    std::swap(into, values_);
+  }
+
 private:
   std::mutex mutex_;
   std::condition_variable wake_up_;

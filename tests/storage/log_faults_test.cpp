@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_replaced_suffix_is_there_whole_or_not_at_all) {
     for (int round = 0; round < 60; ++round) {
       {
         auto stepped = options();
-        stepped.stepped = true;
+        stepped.how.stepped = true;
         log_store log{stepped};
         entries found;
         log.read(1, 1,

@@ -267,7 +267,7 @@ BOOST_AUTO_TEST_CASE(what_was_trimmed_is_not_replaced) {
 
 BOOST_AUTO_TEST_CASE(a_stepped_log_writes_when_it_is_told_to) {
   auto stepped = options();
-  stepped.stepped = true;
+  stepped.how.stepped = true;
   {
     log_store log{stepped};
     log.start(told.listener());

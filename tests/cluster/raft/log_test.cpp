@@ -51,7 +51,7 @@ public:
     stop();
     log_store_options store_options;
     store_options.directory = home_ / "log.db";
-    store_options.stepped = true;
+    store_options.how.stepped = true;
     store_options.env = disk_.get();
     store = std::make_unique<log_store>(store_options);
     store->start([this](auto told) {

@@ -84,10 +84,10 @@ raft_node::~raft_node() {
 
 storage::log_store_options raft_node::store_options() {
   return {.directory = home_ / "log.db",
-          .stepped = true,
           .on_fatal =
             [this](std::string_view what) { world_.wrong(std::string{what}); },
-          .env = disk_.get()};
+          .env = disk_.get(),
+          .how = {.stepped = true}};
 }
 
 void raft_node::open_store() {

@@ -46,7 +46,7 @@ std::size_t commit_some(std::size_t wanted) {
   std::size_t count = 0;
   troupe::storage::log_store_options store_options;
   store_options.directory = home / "log.db";
-  store_options.stepped = true;
+  store_options.how.stepped = true;
   store_options.env = disk.get();
   troupe::storage::log_store store{store_options};
   raft_engine engine{node_id{1}, start_time};

@@ -240,12 +240,18 @@ void faulty_env::restore_power(std::mt19937& random) {
     if (!disk_->at_cut->contains(name))
       std::filesystem::remove(name);
   disk_->files = *std::exchange(disk_->at_cut, std::nullopt);
+  const auto crash = std::to_string(random());
   for (auto& [name, size] : disk_->files) {
+    const std::filesystem::path path{name};
+    auto kind = crash + path.parent_path().filename().string();
+    kind += path.extension().string();
+    std::seed_seq seed(kind.begin(), kind.end());
+    std::mt19937 its{seed};
     // Often nothing at all: a file whose new size was not written down. It ends
     // with a whole record then, as if there had never been more.
-    if (random() % 2 == 0)
+    if (its() % 2 == 0)
       size.synced = std::uniform_int_distribution<std::uint64_t>{
-        size.synced, size.written}(random);
+        size.synced, size.written}(its);
     size.written = size.synced;
     if (std::filesystem::exists(name))
       std::filesystem::resize_file(name, size.written);

@@ -46,8 +46,9 @@ public:
   /// does not notice, as nobody notices a power failure.
   void cut_power();
   /// The disk as it was when the power went. Of what no sync had confirmed each
-  /// file keeps an arbitrary first part, or none. Databases that were open are
-  /// closed.
+  /// file keeps an arbitrary first part, or none; how much depends on `random`
+  /// and on its directory and kind, not on how many files there are, which
+  /// RocksDB's own threads decide. Databases that were open are closed.
   void restore_power(std::mt19937& random);
 
 private:

@@ -1,0 +1,78 @@
+// The simulator notices when a rule is broken: each case breaks one in the
+// production code, and some run has to find it.
+
+#include "cluster/rows.hpp"
+#include "tests/simulator/simulation.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include <iostream>
+
+using namespace troupe::simulator;
+using troupe::cluster::row_family;
+
+namespace {
+
+/// Runs up to `runs` seeds until one finds something, which has to be one of
+/// `expected`: invariants, or "node" for a node that refuses to go on.
+void finds(const machine_shape& broken,
+           std::initializer_list<const char*> expected,
+           std::uint32_t runs = 40) {
+  std::size_t events = 0;
+  for (std::uint32_t seed = 1; seed <= runs; ++seed) {
+    const auto result = simulate({.seed = seed, .machine = broken});
+    events += result.events;
+    if (result.violations.empty())
+      continue;
+    const auto& first = result.violations.front();
+    std::cout << "run " << seed << ", " << events << " events: " << first
+              << '\n';
+    bool right = false;
+    for (const std::string_view what : expected)
+      right |= first.starts_with(what);
+    BOOST_TEST(right, result.report);
+    return;
+  }
+  BOOST_ERROR("nothing was found in " << runs << " runs, " << events
+                                      << " events");
+}
+
+machine_shape losing(row_family what) {
+  machine_shape shape;
+  shape.broken.loses_family = static_cast<std::uint8_t>(what);
+  return shape;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(an_acknowledgement_before_the_commit_is_noticed) {
+  machine_shape shape;
+  shape.broken.tells_before_it_writes = true;
+  finds(shape, {"I", "node"});
+}
+
+BOOST_AUTO_TEST_CASE(a_write_without_sync_is_noticed) {
+  machine_shape shape;
+  shape.sync = false;
+  finds(shape, {"I", "node"});
+}
+
+BOOST_AUTO_TEST_CASE(a_log_trimmed_before_the_state_has_synced_is_noticed) {
+  machine_shape shape;
+  shape.broken.tells_before_it_syncs = true;
+  finds(shape, {"I", "node"});
+}
+
+BOOST_AUTO_TEST_CASE(rows_without_their_applied_index_are_noticed) {
+  finds(losing(row_family::applied), {"I", "node"});
+}
+
+BOOST_AUTO_TEST_CASE(a_forgotten_duplicate_filter_is_noticed) {
+  finds(losing(row_family::inbound), {"I2", "I9"});
+}
+
+BOOST_AUTO_TEST_CASE(a_packet_identifier_used_again_is_noticed) {
+  machine_shape shape;
+  shape.reuses_identifiers = true;
+  finds(shape, {"I4"});
+}

@@ -1,0 +1,88 @@
+#pragma once
+// The machine that a simulated node runs on: clock, disk, and one thread.
+
+#include "actors/node.hpp"
+#include "actors/node_storage.hpp"
+#include "tests/storage/support/faulty_env.hpp"
+#include "tests/storage/support/temporary_directory.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+
+namespace troupe::simulator {
+
+using namespace std::chrono_literals;
+using random_source = std::mt19937;
+
+/// What differs between machines.
+struct machine_shape {
+  std::size_t reactors = 1;
+  bool sync = true; ///< false breaks a rule: a write is told without sync
+  storage::broken_rules broken{};
+  bool reuses_identifiers = false;
+};
+
+/// Runs the lives of one node, one after the other, on one disk. Time passes
+/// and work is done only when it is called; nothing here asks the system what
+/// time it is.
+class machine {
+public:
+  /// @param random  decides what a crash leaves of unsynced writes, where
+  ///                hashes begin, and what the steady clock shows.
+  machine(const machine_shape& shape, random_source& random);
+  ~machine();
+  machine(const machine&) = delete;
+  machine& operator=(const machine&) = delete;
+
+  // ---- lives ---------------------------------------------------------------
+  /// @throws storage::storage_error, cluster::record_error  the node refuses
+  /// what is on the disk.
+  void start();
+  /// In order: clients are told, everything is written.
+  void stop();
+  /// Whatever no sync has confirmed may be lost. Sockets are the caller's to
+  /// close before.
+  void crash();
+  bool up() const noexcept { return node_ != nullptr; }
+  /// The power goes in the middle of the next sync; the machine does not
+  /// notice, and has to be crashed right after what it did then.
+  void fail_at_next_sync();
+  bool has_failed() const noexcept { return power_gone_; }
+
+  // ---- work ----------------------------------------------------------------
+  std::size_t reactors() const noexcept { return shape_.reactors; }
+  /// @returns whether there was something to do.
+  bool turn(std::size_t reactor);
+  bool step(actors::node_storage::work which);
+  /// The client's end of a new connection.
+  int attach(std::size_t reactor);
+
+  // ---- time ----------------------------------------------------------------
+  /// Since the simulation began, over all lives.
+  std::chrono::milliseconds elapsed() const noexcept { return elapsed_; }
+  /// Lets time pass, but not beyond the node's next timer.
+  /// @returns what has passed.
+  std::chrono::milliseconds pass(std::chrono::milliseconds most);
+
+  // ---- what it says --------------------------------------------------------
+  actors::node::numbers numbers() { return node_->count_all(); }
+
+private:
+  actors::node_options options();
+  void drive();
+
+  machine_shape shape_;
+  random_source& random_;
+  test::temporary_directory directory_;
+  test::faulty_env disk_;
+  std::chrono::milliseconds elapsed_{0};
+  std::chrono::steady_clock::time_point boot_; ///< of the steady clock
+  bool power_gone_ = false;
+  actors::listener_options listener_;
+  std::unique_ptr<actors::node> node_;
+};
+
+} // namespace troupe::simulator
