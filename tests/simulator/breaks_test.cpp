@@ -17,7 +17,7 @@ namespace {
 /// `expected`: invariants, or "node" for a node that refuses to go on.
 void finds(const machine_shape& broken,
            std::initializer_list<const char*> expected,
-           std::uint32_t runs = 40) {
+           std::uint32_t runs = 100) {
   std::size_t events = 0;
   for (std::uint32_t seed = 1; seed <= runs; ++seed) {
     const auto result = simulate({.seed = seed, .machine = broken});
@@ -68,7 +68,8 @@ BOOST_AUTO_TEST_CASE(rows_without_their_applied_index_are_noticed) {
 }
 
 BOOST_AUTO_TEST_CASE(a_forgotten_duplicate_filter_is_noticed) {
-  finds(losing(row_family::inbound), {"I2", "I9"});
+  // I7: a Will that comes twice, as QoS 2 that comes twice is an I2.
+  finds(losing(row_family::inbound), {"I2", "I7", "I9"});
 }
 
 BOOST_AUTO_TEST_CASE(a_packet_identifier_used_again_is_noticed) {

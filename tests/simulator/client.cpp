@@ -87,9 +87,9 @@ void client::disconnect(reason_code reason) {
     packet.reason = reason;
     protocol::encode_disconnect(bytes, packet, shape_.version);
   } else {
-    const auto* packet = bytes.extend(2);
-    const_cast<std::uint8_t*>(packet)[0] = 0xE0;
-    const_cast<std::uint8_t*>(packet)[1] = 0;
+    auto* packet = bytes.extend(2);
+    packet[0] = 0xE0;
+    packet[1] = 0;
     reason = reason_code::success;
   }
   put(bytes);

@@ -124,8 +124,7 @@ void simulation::event() {
   } else if (dice < 197) {
     client_acts();
   } else if (dice < 199) {
-    note("the state hangs");
-    hangs_until_ = seen_.now + 1 + one_of(150);
+    have_state_hang();
   } else {
     something_rare();
   }
@@ -156,6 +155,16 @@ void simulation::pass_time() {
   machine_.pass(milliseconds{1 + one_of(most)});
   seen_.time = machine_.elapsed();
   note("time passes");
+}
+
+/// All else goes on, often for so long that what was told by the state, if it
+/// should not have been, has consequences.
+void simulation::have_state_hang() {
+  note("the state hangs");
+  step(work::state);
+  hangs_until_ = seen_.now + 1 + one_of(150);
+  if (chance(30))
+    advance(milliseconds{one_of(3'000)});
 }
 
 void simulation::something_rare() {

@@ -59,6 +59,7 @@ private:
   }
   void pass_time();
   void something_rare();
+  void have_state_hang();
   void client_acts();
   void come(client& x);
   void member_acts(client& x);
