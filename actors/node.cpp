@@ -109,6 +109,8 @@ void node::end_without_threads() {
 void node::start() {
   if (storage_) {
     shared_->times = &storage_->times();
+    shared_->index.exact_durable().reserve(storage_->state().estimated_rows(
+      static_cast<std::uint8_t>(cluster::row_family::filter)));
     for (auto* x : shared_->shard_actors)
       x->recover(*storage_);
     // Threads of the databases begin here, with this thread's file table.

@@ -259,7 +259,8 @@ void topic_shard::answered(cluster::disk_finds&& found) {
     return;
   const auto* rows = std::get_if<cluster::row_finds>(&found);
   const auto token = rows == nullptr ? for_others : rows->token;
-  if (std::holds_alternative<cluster::clean_finds>(found))
+  if (const auto* clean = std::get_if<cluster::clean_finds>(&found);
+      clean != nullptr && clean->swept)
     // A tenth of a reader's time at most.
     sweep_at_ =
       std::max(sweep_at_, at().now() + 10 * (at().now() - sweep_began_));
@@ -281,7 +282,7 @@ void topic_shard::answered(cluster::disk_finds&& found) {
 }
 
 void topic_shard::committed(cluster::log_index index, cluster::log_entry&) {
-  applied_ = index;
+  next_index_ = index;
   unflushed_bytes_ += log_->take_size();
   count(at().numbers().shard_entries);
   next_committed_ = true;
@@ -292,6 +293,7 @@ void topic_shard::apply_next() {
   if (next_ == nullptr || !next_committed_ || !next_readable_)
     return;
   const auto entry = std::exchange(next_, nullptr);
+  applied_ = std::max(applied_, next_index_);
   apply(*entry);
 }
 
@@ -388,7 +390,7 @@ void topic_shard::on_timer() {
     sweep_at_ = now + storage_->options().sweep_interval;
     sweep_began_ = now;
     // The first shard also has freed memory given back.
-    if (state_.stored_count() != 0 || shard_ == 0)
+    if (state_.has_backlog() || shard_ == 0)
       state_.sweep(shard_time());
   }
   arm();

@@ -129,6 +129,7 @@ private:
   std::vector<cluster::command> gathered_;
   /// The entry that is being written, while its rows are read.
   cluster::entry_ptr next_;
+  cluster::log_index next_index_ = 0; ///< if it is in the log
   bool next_committed_ = false;
   bool next_readable_ = false; ///< its rows are in memory
   /// Claims of which it is not known whether there is a session.

@@ -2,6 +2,8 @@
 
 #include "protocol/hash.hpp"
 
+#include <bit>
+
 namespace troupe::cluster {
 
 namespace {
@@ -35,6 +37,13 @@ bool approximate_set::has(const part& in, std::uint64_t hash) noexcept {
   return all;
 }
 
+void approximate_set::reserve(std::size_t names) {
+  const std::lock_guard guard{mutex_};
+  if (parts_[0].load() != nullptr || names <= first_lines * names_of_line)
+    return;
+  parts_[0].store(new part{std::bit_ceil(names / names_of_line + 1)});
+}
+
 void approximate_set::add(std::string_view name) {
   const auto hash = protocol::hash64(name);
   const std::lock_guard guard{mutex_};
@@ -46,7 +55,7 @@ void approximate_set::add(std::string_view name) {
     const bool fresh = x == nullptr;
     if (fresh)
       x = new part{lines};
-    lines = growth * x->count;
+    lines = 2 * x->count;
     if (x->names == x->count * names_of_line)
       continue;
     ++x->names;

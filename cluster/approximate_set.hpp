@@ -12,8 +12,8 @@
 namespace troupe::cluster {
 
 /// Says "no" for sure, and "yes" wrongly for about one name in a hundred. It
-/// grows by parts, each eight times as large as the one before; what was put in
-/// stays in. Thread-safe; asking takes no lock.
+/// grows by parts, each twice as large as the one before; what was put in stays
+/// in. Thread-safe; asking takes no lock.
 ///
 /// B. H. Bloom, Space/Time Trade-offs in Hash Coding with Allowable Errors
 /// (1970), with all bits of a name in one cache line; parts after P. S. Almeida
@@ -25,6 +25,9 @@ public:
   approximate_set& operator=(const approximate_set&) = delete;
   ~approximate_set();
 
+  /// Makes room for so many in one part, which is asked sooner than several.
+  /// Before anything is put in.
+  void reserve(std::size_t names);
   void add(std::string_view name);
   bool may_have(std::string_view name) const noexcept;
   /// Whether anything was put in.
@@ -46,9 +49,8 @@ private:
     std::size_t count;     ///< a power of two
     std::size_t names = 0; ///< guarded by mutex_
   };
-  static constexpr std::size_t names_of_line = 40; ///< 12.8 bits each
+  static constexpr std::size_t names_of_line = 32; ///< 16 bits each
   static constexpr std::size_t first_lines = 64;
-  static constexpr std::size_t growth = 8; ///< the errors of all parts add up
   static bool has(const part& in, std::uint64_t hash) noexcept;
 
   std::array<std::atomic<part*>, 32> parts_{};

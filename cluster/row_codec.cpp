@@ -93,6 +93,7 @@ applied_row read_applied(std::string_view value, const time_base& times) {
       x.delayed = from.getDelayed();
       x.backlog = from.getBacklog();
       x.backlog_bytes = from.getBacklogBytes();
+      x.shared = from.getShared();
       return x;
     });
 }
@@ -332,6 +333,7 @@ std::string encode_row(const applied_row& x, const time_base& times) {
       to.setDelayed(x.delayed);
       to.setBacklog(x.backlog);
       to.setBacklogBytes(x.backlog_bytes);
+      to.setShared(x.shared);
       if (!x.forwarded.empty())
         write(to.initForwarded(size_of(x.forwarded)), x.forwarded);
       if (!x.applied_from.empty())

@@ -59,6 +59,7 @@ private:
                    const page_row& page, clean_finds& into);
   void clean(std::uint32_t filter, std::uint64_t up_to,
              clean_finds& into) const;
+  bool is_older(const page_row& page, time_point x) const;
   void sweep_filter(cursor& pages, const of_filter& filter,
                     const clean_wants& what, clean_finds& into) const;
   void sweep(const clean_wants& what, clean_finds& into) const;
@@ -337,6 +338,19 @@ finder::filters finder::find_filters(bool counted) const {
   return std::move(all.found);
 }
 
+/// Whether the newest message of a page was received before `x`. One that is
+/// gone already was.
+bool finder::is_older(const page_row& page, time_point x) const {
+  auto newest = page.entries.back().message;
+  if (!newest) {
+    last_row row;
+    get(row_family::message, message_key(shard_, page.entries.back().sequence),
+        row);
+    newest = row.message.message;
+  }
+  return !newest || newest->received_at() < x;
+}
+
 /// The pages of one filter, at which `pages` stands; it stands behind them
 /// then.
 void finder::sweep_filter(cursor& pages, const of_filter& filter,
@@ -375,9 +389,7 @@ void finder::sweep_filter(cursor& pages, const of_filter& filter,
       pages.seek(storage::end_of_prefix(prefix));
       break;
     }
-    const auto& newest = row.page.entries.back().message;
-    const bool old =
-      what.oldest && newest && newest->received_at() < *what.oldest;
+    const bool old = what.oldest && is_older(row.page, *what.oldest);
     pin.messages += row.page.entries.size();
     pin.bytes += bytes_of(row.page);
     const auto bytes = bytes_of(row.page);
@@ -401,6 +413,10 @@ void finder::sweep_filter(cursor& pages, const of_filter& filter,
     into.pins.pop_back();
 }
 
+/// More than the time between the first and the last message of a page: what is
+/// older by so much than a page that is kept is in none.
+constexpr std::chrono::hours page_span{1};
+
 /// Everything that nobody is behind. Cursors only grow, and new holders begin
 /// behind all there is, so what is found stays right.
 void finder::sweep(const clean_wants& what, clean_finds& into) const {
@@ -423,7 +439,8 @@ void finder::sweep(const clean_wants& what, clean_finds& into) const {
     decode(row_family::message, messages->key(), messages->value(), row);
     const auto sequence = storage::get<std::uint64_t>(messages->key(), 2);
     const bool old =
-      what.oldest && row.message.message->received_at() < *what.oldest;
+      what.oldest
+      && row.message.message->received_at() < *what.oldest - page_span;
     if (old
         || std::all_of(row.message.filters.begin(), row.message.filters.end(),
                        [&](std::uint32_t x) { return sequence <= of(x).done; }))

@@ -62,6 +62,7 @@ struct applied_row {
   std::uint64_t delayed = 0;
   std::uint64_t backlog = 0;       ///< messages in pages
   std::uint64_t backlog_bytes = 0; ///< `bytes_of` these pages
+  std::uint64_t shared = 0;        ///< messages in pages of several filters
 };
 
 /// A session that outlives its connection, or has a Will.

@@ -122,6 +122,7 @@ void shard_state_machine::write_pages(row_writer& to) {
     if (!once) {
       const message_row row{x.message, {x.filters.begin(), x.filters.end()}};
       to.message(sequence, &row);
+      ++at_.shared;
     }
     for (const auto id : x.filters) {
       auto& open = pages[id];
@@ -365,6 +366,7 @@ void shard_state_machine::answer_clean(clean_finds&& found) {
   at_.backlog -= std::min<std::uint64_t>(at_.backlog, cleaned_.count);
   at_.backlog_bytes -=
     std::min<std::uint64_t>(at_.backlog_bytes, cleaned_.bytes);
+  at_.shared -= std::min<std::uint64_t>(at_.shared, cleaned_.messages.size());
   cleaned_with_ = 0;
   cleaning_ = cleaned_.pages.empty() && cleaned_.messages.empty()
                 ? cleaning::idle

@@ -145,6 +145,10 @@ public:
   std::size_t delayed_count() const noexcept { return at_.delayed; }
   /// Messages that are kept for somebody, or were and are not cleaned away.
   std::size_t stored_count() const noexcept { return at_.backlog + unwritten_; }
+  /// Whether the disk may have something to be cleaned away.
+  bool has_backlog() const noexcept {
+    return at_.backlog != 0 || at_.shared != 0;
+  }
   /// Of those in memory.
   std::size_t stored_bytes() const noexcept { return stored_bytes_; }
   /// Of those on the disk, but for messages that several filters share.

@@ -32,6 +32,7 @@ struct AppliedRow {
   delayed @12 :UInt64;
   backlog @13 :UInt64;        # messages in pages
   backlogBytes @14 :UInt64;   # their topics, payloads and properties
+  shared @15 :UInt64;         # rows of `message`
 }
 
 struct SessionRow {

@@ -114,7 +114,7 @@ class DocumentTest(unittest.TestCase):
         section = {"machine": {}, "times": "--duration 8", "rows": {}}
         main = {**section, "rows": {"shared": found(troupe=[result(1)])}}
         durable = {**section, "rows": {"durable-sessions": found(troupe=[{
-            **result(), "broker": {"bytes_per_session": 3, "cores": 1},
+            **result(), "at_rest": {"own_bytes_each": 3},
             "set_up": {"sessions_per_s": 9}}])}}
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
