@@ -171,9 +171,10 @@ void node_storage::space_changed(storage::space_level level,
 
 void node_storage::read(std::uint16_t shard, cluster::disk_wants&& what) {
   const auto* clean = std::get_if<cluster::clean_wants>(&what);
+  auto& from = clean != nullptr ? readers_.back()
+                                : readers_[shard % (readers_.size() - 1)];
   if (shard == 0 && clean != nullptr && clean->sweep)
-    readers_[0].post([] { return_memory(); });
-  auto& from = readers_[shard % readers_.size()];
+    from.post([] { return_memory(); });
   from.post([this, shard, wants = std::move(what)] {
     try {
       const cluster::stored_rows rows{state_};

@@ -46,7 +46,8 @@ public:
     return space_ ? space_->free_bytes() : 0;
   }
   /// Has `what` looked for on a thread of its own; the shard's actor gets the
-  /// answer as `answered`, in the order of the questions. Any thread.
+  /// answer as `answered`, in the order of the questions but for those about
+  /// cleaning. Any thread.
   void read(std::uint16_t shard, cluster::disk_wants&& what);
   /// Memory of both databases: what is not in files yet, and what was read.
   /// Any thread but reactors.
@@ -81,7 +82,8 @@ private:
   storage::state_store state_;
   cluster::clock_at_start clock_;
   cluster::time_base times_;
-  std::array<storage::reader, 2> readers_;
+  /// The last one looks for what can be cleaned away, which takes its time.
+  std::array<storage::reader, 3> readers_;
   std::mutex trim_mutex_;
   bool hold_trims_ = false; ///< guarded by trim_mutex_: for a backup
   std::map<std::uint16_t, std::uint64_t> held_trims_; ///< likewise
