@@ -279,8 +279,7 @@ void history::check_order(member& to, const publication& x,
                 });
   // Sent again, it is another message to whoever was not to have the first, or
   // for whom that expired.
-  if (newest > x.index + 1
-      && (x.resent == 0 || (owed_at_first && !x.expires)))
+  if (newest > x.index + 1 && (x.resent == 0 || (owed_at_first && !x.expires)))
     violated("I3", to.name + " got it behind " + std::to_string(newest - 1)
                      + ", QoS " + std::to_string(static_cast<int>(how.qos))
                      + ": " + say(x));
