@@ -3,6 +3,7 @@
 #include "storage/database.hpp"
 #include "storage/keys.hpp"
 #include "storage/log_writer.hpp"
+#include "storage/wal_tail.hpp"
 
 #include <rocksdb/db.h>
 #include <rocksdb/table.h>
@@ -23,6 +24,12 @@ rocksdb::DBOptions options_of(const log_store_options& given) {
   // write-ahead logs.
   options.max_total_wal_size = 8 * given.memtable_bytes;
   return options;
+}
+
+/// For damage that RocksDB does not see.
+const std::filesystem::path& checked_directory(const log_store_options& given) {
+  check_wal_tails(given.directory, given.env);
+  return given.directory;
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor>
@@ -81,7 +88,8 @@ shard_ranges ranges_in(const database& db) {
 struct log_store::impl {
   explicit impl(log_store_options given)
     : options(std::move(given)),
-      db(options.directory, "log", options_of(options), families_of(options)),
+      db(checked_directory(options), "log", options_of(options),
+         families_of(options)),
       found(ranges_in(db)),
       writer(options, db, found) {}
 
