@@ -44,6 +44,9 @@ constexpr std::uint64_t for_others = 0;
 constexpr std::uint64_t for_entry = 1;
 constexpr std::uint64_t for_claims = 2;
 
+/// Retained messages are read by so many pages for an entry.
+constexpr std::size_t most_pages = 64;
+
 } // namespace
 
 topic_shard::topic_shard(caf::actor_config& config, home& on,
@@ -218,6 +221,20 @@ cluster::time_point topic_shard::shard_time() const {
   return storage_ == nullptr ? now : storage_->times().rounded(now);
 }
 
+/// All, but only so many reads of retained messages: their pages are in memory
+/// together, and what is behind them waits.
+std::vector<cluster::command> topic_shard::take_gathered() {
+  auto end = gathered_.begin();
+  for (std::size_t pages = 0; end != gathered_.end(); ++end)
+    if (std::holds_alternative<cluster::retained_read>(*end)
+        && ++pages > most_pages)
+      break;
+  std::vector rest(std::make_move_iterator(end),
+                   std::make_move_iterator(gathered_.end()));
+  gathered_.erase(end, gathered_.end());
+  return std::exchange(gathered_, std::move(rest));
+}
+
 void topic_shard::propose() {
   if (next_ != nullptr)
     return; // gather while the entry before is being written
@@ -228,8 +245,9 @@ void topic_shard::propose() {
   }
   auto entry = std::make_shared<cluster::log_entry>();
   entry->at = shard_time();
-  entry->commands = std::exchange(gathered_, {});
-  owed_in_log_ = std::exchange(owed_, {});
+  entry->commands = take_gathered();
+  if (gathered_.empty())
+    owed_in_log_ = std::exchange(owed_, {});
   next_ = entry;
   next_committed_ = std::none_of(entry->commands.begin(), entry->commands.end(),
                                  cluster::needs_log);

@@ -55,6 +55,7 @@ private:
 
   void take(cluster::command&& x);
   void propose();
+  std::vector<cluster::command> take_gathered();
   void read_rows();
   void apply_next();
   void ask_for_claims();

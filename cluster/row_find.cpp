@@ -23,7 +23,6 @@ public:
 
   disk_finds operator()(const row_wants& what) const;
   disk_finds operator()(const backlog_wants& what) const;
-  disk_finds operator()(const retained_wants& what) const;
   disk_finds operator()(const clean_wants& what) const;
 
 private:
@@ -51,6 +50,7 @@ private:
         return;
   }
   std::optional<holder_rows> holders_of(const std::string& client_id) const;
+  retained_finds page_of(const retained_wants& what) const;
   struct of_filter;
   using filters = std::unordered_map<std::uint32_t, of_filter>;
   /// Who holds each filter. @param counted  with `of_filter::holders`.
@@ -125,6 +125,23 @@ finder::holders_of(const std::string& client_id) const {
   return std::move(found.rows);
 }
 
+retained_finds finder::page_of(const retained_wants& what) const {
+  retained_finds found;
+  const auto prefix = storage::key_of(shard_);
+  const auto rows = from_.open(row_family::retained, prefix);
+  scan_retained(*rows, prefix, what.filter, what.after,
+                [&](std::string_view key) {
+                  found.more = found.rows.size() == what.limit;
+                  if (found.more)
+                    return false;
+                  last_row row;
+                  decode(row_family::retained, rows->key(), rows->value(), row);
+                  found.rows.emplace_back(key, std::move(*row.retained));
+                  return true;
+                });
+  return found;
+}
+
 disk_finds finder::operator()(const row_wants& what) const {
   row_finds found;
   found.token = what.token;
@@ -145,6 +162,8 @@ disk_finds finder::operator()(const row_wants& what) const {
     get(row_family::retained, retained_row_key(shard_, key), row);
     found.retained.emplace_back(key, std::move(row.retained));
   }
+  for (const auto& page : what.pages)
+    found.pages.emplace_back(page, page_of(page));
   if (what.timers) {
     found.timers_after = what.timers;
     const auto after = timer_row_key(shard_, *what.timers, times_);
@@ -226,26 +245,6 @@ disk_finds finder::operator()(const backlog_wants& what) const {
     }
     found.messages.push_back(std::move(one));
   }
-  return found;
-}
-
-// ---- retained ---------------------------------------------------------------
-
-disk_finds finder::operator()(const retained_wants& what) const {
-  retained_finds found;
-  found.token = what.token;
-  const auto prefix = storage::key_of(shard_);
-  const auto rows = from_.open(row_family::retained, prefix);
-  scan_retained(*rows, prefix, what.filter, what.after,
-                [&](std::string_view key) {
-                  found.more = found.rows.size() == what.limit;
-                  if (found.more)
-                    return false;
-                  last_row row;
-                  decode(row_family::retained, rows->key(), rows->value(), row);
-                  found.rows.emplace_back(key, std::move(*row.retained));
-                  return true;
-                });
   return found;
 }
 

@@ -34,6 +34,19 @@ struct holder_rows {
   }
 };
 
+/// A page of retained messages.
+struct retained_wants {
+  std::string filter;
+  std::string after; ///< key; empty: from the start
+  std::size_t limit = 0;
+  friend auto operator<=>(const retained_wants&,
+                          const retained_wants&) = default;
+};
+struct retained_finds {
+  std::vector<std::pair<std::string, retained_row>> rows; ///< by key
+  bool more = false;
+};
+
 /// Rows that must be in memory before commands are applied.
 struct row_wants {
   static constexpr std::size_t owned_at_once = 512;
@@ -43,12 +56,13 @@ struct row_wants {
   std::vector<std::string> holders;  ///< Client Identifiers
   std::vector<std::string> filters;  ///< topics
   std::vector<std::string> retained; ///< `retained_key`s
+  std::vector<retained_wants> pages; ///< one for each read, equal ones too
   std::optional<timer_key> timers;   ///< those behind it
   std::optional<std::string> owned;  ///< Client Identifiers behind it
 
   bool empty() const noexcept {
     return sessions.empty() && holders.empty() && filters.empty()
-           && retained.empty() && !timers && !owned;
+           && retained.empty() && pages.empty() && !timers && !owned;
   }
 };
 struct row_finds {
@@ -59,6 +73,7 @@ struct row_finds {
   rows<holder_rows> holders;
   rows<filter_row> filters;
   rows<retained_row> retained;
+  std::vector<std::pair<retained_wants, retained_finds>> pages;
   std::optional<timer_key> timers_after;
   std::vector<timer_row> timers;
   bool more_timers = false;
@@ -89,19 +104,6 @@ struct backlog_finds {
   std::vector<one> messages; ///< ascending
   bool more = false;         ///< behind `up_to`
   std::uint64_t up_to = 0; ///< if there are more: all up to here are looked at
-};
-
-/// Retained messages.
-struct retained_wants {
-  std::uint64_t token = 0;
-  std::string filter;
-  std::string after; ///< key; empty: from the start
-  std::size_t limit = 0;
-};
-struct retained_finds {
-  std::uint64_t token = 0;
-  std::vector<std::pair<std::string, retained_row>> rows; ///< by key
-  bool more = false;
 };
 
 /// Pages that everybody is done with.
@@ -140,10 +142,8 @@ struct clean_finds {
   std::vector<pin> pins; ///< of a sweep: the greatest, in that order
 };
 
-using disk_wants =
-  std::variant<row_wants, backlog_wants, retained_wants, clean_wants>;
-using disk_finds =
-  std::variant<row_finds, backlog_finds, retained_finds, clean_finds>;
+using disk_wants = std::variant<row_wants, backlog_wants, clean_wants>;
+using disk_finds = std::variant<row_finds, backlog_finds, clean_finds>;
 
 /// The rows of the state database, for those who may wait for the disk.
 class row_source {

@@ -262,7 +262,7 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
     finish_fetch(x, std::move(page), {}, floor_, now);
     return;
   }
-  wants.token = begin_reading();
+  wants.token = ++last_token_;
   reading_.emplace(wants.token, fetching{x, floor_});
   holders_.pin(x.client_id);
   effects_.read(std::move(wants));
@@ -270,7 +270,6 @@ void shard_state_machine::on(fetch_read& x, time_point now) {
 
 void shard_state_machine::answer_backlog(backlog_finds&& found,
                                          time_point now) {
-  end_reading(found.token);
   const auto asked = reading_.extract(found.token);
   if (const auto* x = std::get_if<handing_out>(&asked.mapped())) {
     if (const auto row = by_id_.find(x->filter); row != by_id_.end())

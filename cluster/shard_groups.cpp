@@ -41,7 +41,7 @@ void shard_state_machine::hand_out(filter_state& row, std::size_t most) {
     if (most == 0)
       return;
     backlog_wants wants;
-    wants.token = begin_reading();
+    wants.token = ++last_token_;
     wants.filters.push_back({row.row.id, group.handed});
     wants.up_to = floor_;
     wants.limit = std::min(most, group_page);

@@ -69,55 +69,43 @@ void shard_state_machine::on(remove_retained_command& x, time_point) {
 }
 
 void shard_state_machine::on(retained_read& x, time_point now) {
-  const auto token = begin_reading();
-  reading_.emplace(token, reading_retained{x, at_.sequence});
-  if (options_.has_disk)
-    effects_.read(retained_wants{token, x.filter, x.after, x.limit});
-  else
-    answer_retained({token, {}, false}, now);
-}
-
-void shard_state_machine::answer_retained(retained_finds&& found,
-                                          time_point now) {
-  end_reading(found.token);
-  const auto [asked, sequence] =
-    std::get<reading_retained>(reading_.extract(found.token).mapped());
-  // What is in memory is newer than what the disk had.
-  std::map<std::string, retained_row> merged;
-  for (auto& [key, row] : found.rows)
-    if (!retained_.is_here(key))
-      merged.emplace(key, std::move(row));
-  const auto last = found.more ? found.rows.back().first : std::string{};
-  std::size_t here = 0;
-  bool more_here = false;
-  table_cursor rows{retained_.rows()};
-  scan_retained(rows, {}, asked.filter, asked.after, [&](std::string_view key) {
-    if (!last.empty() && key > last)
-      return false;
-    if (!rows.row())
-      return true;
-    more_here = here++ == asked.limit;
-    if (!more_here)
-      merged.emplace(key, *rows.row());
-    return !more_here;
-  });
   retained_page page;
   page.shard = options_.shard;
-  page.token = asked.token;
-  const bool cut = merged.size() > asked.limit || more_here;
-  std::string behind = last;
-  auto left = asked.limit;
-  for (auto& [key, row] : merged) {
-    if (left-- == 0)
-      break;
-    if (cut)
-      behind = key;
-    // What is newer than the question comes live.
-    if (row.sequence <= sequence && !row.message->expired(now))
-      page.rows.push_back({std::move(row.message), row.sequence});
-  }
-  page.next = behind;
-  effects_.retained(asked.who, std::move(page));
+  page.token = x.token;
+  // What is in memory is newer than what the disk had.
+  const auto of_disk = retained_pages_.extract({x.filter, x.after, x.limit});
+  static const retained_finds nothing;
+  const auto& stored = of_disk ? of_disk.mapped() : nothing;
+  std::string_view last;
+  auto take = [&, left = x.limit](std::string_view key,
+                                        const retained_row& row) mutable {
+    if (left == 0) {
+      page.next = last;
+      return false;
+    }
+    --left;
+    last = key;
+    if (!row.message->expired(now))
+      page.rows.push_back({row.message, row.sequence});
+    return true;
+  };
+  auto next = stored.rows.begin();
+  const auto take_stored_before = [&](std::string_view key) {
+    for (; next != stored.rows.end() && (key.empty() || next->first < key);
+         ++next)
+      if (!retained_.is_here(next->first) && !take(next->first, next->second))
+        return false;
+    return true;
+  };
+  table_cursor rows{retained_.rows()};
+  scan_retained(rows, {}, x.filter, x.after, [&](std::string_view key) {
+    if (stored.more && key > stored.rows.back().first)
+      return false; // for the next page
+    return take_stored_before(key) && (!rows.row() || take(key, *rows.row()));
+  });
+  if (page.next.empty() && take_stored_before({}) && stored.more)
+    page.next = stored.rows.back().first;
+  effects_.retained(x.who, std::move(page));
 }
 
 } // namespace troupe::cluster

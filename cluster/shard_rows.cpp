@@ -111,17 +111,11 @@ void shard_state_machine::take_changes(std::uint64_t index, row_writer& to) {
 
 void shard_state_machine::stored(std::uint64_t index, time_point now) {
   stored_ = std::max(stored_, index);
-  const auto seen =
-    reading_since_.empty()
-      ? stored_
-      : std::min_element(
-          reading_since_.begin(), reading_since_.end(),
-          [](const auto& a, const auto& b) { return a.second < b.second; })
-          ->second;
   timers_.stored(stored_);
   sessions_.evict(stored_);
   owned_.evict(stored_);
-  retained_.evict(std::min(stored_, seen));
+  retained_.evict(stored_);
+  retained_pages_.clear(); // of an entry that was lost
   holders_.evict(
     stored_, [](const auto&, const auto&) { return false; },
     [&](const std::string&, const holder_rows& held) {

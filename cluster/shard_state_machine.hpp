@@ -271,7 +271,6 @@ private:
   // shard_retained.cpp
   void retain(const message_ptr& message, std::uint64_t sequence);
   void remove_retained(const std::string& key);
-  void answer_retained(retained_finds&& found, time_point now);
   // shard_backlog.cpp
   void store(filter_state& to, std::uint64_t sequence,
              const message_ptr& message);
@@ -290,9 +289,6 @@ private:
   void answer_backlog(backlog_finds&& found, time_point now);
   void finish_fetch(const fetch_read& x, fetched_page&& page,
                     backlog_finds&& found, std::uint64_t floor, time_point now);
-  /// `disk_wants` that is asked for now, until `end_reading`.
-  std::uint64_t begin_reading();
-  void end_reading(std::uint64_t token);
   // shard_holders.cpp
   /// Those by topic have the topic, which has no U+0000, others two parts.
   static std::string row_key(const filter_name& name);
@@ -397,6 +393,8 @@ private:
   std::map<std::pair<std::string, std::uint16_t>, std::uint64_t> inbound_;
   std::set<std::pair<std::string, std::uint16_t>> changed_inbound_;
 
+  /// Pages for reads of the entry that is applied next.
+  std::multimap<retained_wants, retained_finds> retained_pages_;
   /// The sessions that were owned behind some Client Identifier, of the disk.
   std::optional<row_finds> owned_page_;
 
@@ -410,15 +408,8 @@ private:
     std::uint64_t floor;
     std::size_t most;
   };
-  struct reading_retained {
-    retained_read what;
-    std::uint64_t sequence; ///< messages behind it come live
-  };
-  std::unordered_map<std::uint64_t,
-                     std::variant<fetching, handing_out, reading_retained>>
+  std::unordered_map<std::uint64_t, std::variant<fetching, handing_out>>
     reading_;
-  /// What was stored when they were asked for, by their tokens.
-  std::map<std::uint64_t, std::uint64_t> reading_since_;
   std::uint64_t last_token_ = 0;
 
   // Cleaning: one question at a time.

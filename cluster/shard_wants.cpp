@@ -107,6 +107,11 @@ void shard_state_machine::want(const command& x, time_point now,
     void operator()(const fetch_read& c) const {
       of.want_holders(c.client_id, to);
     }
+    void operator()(const retained_read& c) const {
+      if (retained_wants page{c.filter, c.after, c.limit};
+          !of.retained_pages_.contains(page))
+        to.pages.push_back(std::move(page));
+    }
     void operator()(const remove_retained_command& c) const {
       of.want_retained(c.topic, to);
     }
@@ -123,7 +128,6 @@ void shard_state_machine::want(const command& x, time_point now,
     void operator()(const inbound_end_command&) const {}
     void operator()(const inbound_forget_command&) const {}
     void operator()(const forwarded_command&) const {}
-    void operator()(const retained_read&) const {}
     void session(const std::string& client_id) const {
       of.want_session(client_id, to);
     }
@@ -152,6 +156,8 @@ void shard_state_machine::supply(row_finds&& found) {
     if (auto* made = filters_.find(topic))
       remember(*made);
   }
+  for (auto& [asked, page] : found.pages)
+    retained_pages_.emplace(std::move(asked), std::move(page));
   if (found.timers_after)
     timers_.supply(*found.timers_after, std::move(found.timers),
                    found.more_timers);
@@ -164,19 +170,8 @@ void shard_state_machine::answer(disk_finds&& found, time_point now) {
     supply(std::move(*rows));
   else if (auto* messages = std::get_if<backlog_finds>(&found))
     answer_backlog(std::move(*messages), now);
-  else if (auto* retained = std::get_if<retained_finds>(&found))
-    answer_retained(std::move(*retained), now);
   else
     answer_clean(std::move(std::get<clean_finds>(found)));
-}
-
-std::uint64_t shard_state_machine::begin_reading() {
-  reading_since_.emplace(++last_token_, stored_);
-  return last_token_;
-}
-
-void shard_state_machine::end_reading(std::uint64_t token) {
-  reading_since_.erase(token);
 }
 
 } // namespace troupe::cluster

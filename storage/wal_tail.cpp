@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace troupe::storage {
 
@@ -82,10 +83,12 @@ void check_wal_tails(const std::filesystem::path& directory,
     const auto file = (directory / name).string();
     std::uint64_t size = 0;
     must(env->GetFileSize(file, &size), file);
-    std::unique_ptr<rocksdb::RandomAccessFile> data;
-    must(env->NewRandomAccessFile(file, &data, {}), file);
     const auto begin = size / block_size * block_size;
     std::string bytes(size - begin, '\0');
+    if (bytes.empty())
+      continue;
+    std::unique_ptr<rocksdb::RandomAccessFile> data;
+    must(env->NewRandomAccessFile(file, &data, {}), file);
     rocksdb::Slice block;
     must(data->Read(begin, bytes.size(), &block, bytes.data()), file);
     if (const auto at = wrong_length_in({block.data(), block.size()}))

@@ -59,11 +59,10 @@ BOOST_AUTO_TEST_CASE(a_wildcard_finds_what_a_look_at_all_topics_finds) {
         if (matches(filter, topic))
           wanted.push_back(key);
       std::vector<std::string> found;
-      retained_wants wants{random.number(), filter, {}, 1 + random.below(9)};
+      retained_wants wants{filter, {}, 1 + random.below(9)};
       bool more = true;
       while (more) {
         const auto page = on.retained(wants);
-        BOOST_TEST(page.token == wants.token);
         BOOST_REQUIRE(page.rows.size() <= wants.limit);
         BOOST_REQUIRE((!page.more || page.rows.size() == wants.limit));
         for (const auto& [key, row] : page.rows) {

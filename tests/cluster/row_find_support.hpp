@@ -45,7 +45,9 @@ struct found_disk {
     return get<cluster::backlog_finds>(std::move(what));
   }
   cluster::retained_finds retained(cluster::retained_wants what) const {
-    return get<cluster::retained_finds>(std::move(what));
+    cluster::row_wants asked;
+    asked.pages.push_back(std::move(what));
+    return std::move(rows_of(std::move(asked)).pages.at(0).second);
   }
   cluster::clean_finds clean(cluster::clean_wants what) const {
     return get<cluster::clean_finds>(std::move(what));

@@ -70,8 +70,9 @@ BOOST_FIXTURE_TEST_CASE(what_a_crash_cut_off_is_no_damage, fixture) {
   for (std::size_t size = 0; size <= bytes.size(); ++size)
     BOOST_TEST(!wrong_length_in(std::string_view{bytes}.substr(0, size)));
   rewrite(bytes.substr(0, bytes.size() - 50));
-  const log_store log{options};
-  BOOST_TEST(log.last_index(1) == 11U);
+  BOOST_TEST(log_store{options}.last_index(1) == 11U);
+  rewrite({});
+  BOOST_TEST(refusal().empty());
 }
 
 BOOST_FIXTURE_TEST_CASE(a_length_beyond_the_file_is_seen, fixture) {
