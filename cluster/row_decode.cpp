@@ -142,20 +142,67 @@ group_row read_group(std::string_view value, const time_base& times) {
     });
 }
 
+/// The messages of a page, one after the other.
+class page_reader {
+public:
+  page_reader(wire::PageRow::Reader from, const source& in)
+    : rest_(view(from.getBytes())),
+      in_(in) {}
+
+  message_ptr next(wire::PageRow::Entry::Reader from) {
+    protocol::message_options made;
+    if (const auto size = from.getTopicSize(); size != 0) {
+      const auto topic = take(size);
+      topic_ = {reinterpret_cast<const char*>(topic.data()), topic.size()};
+    }
+    if (topic_.empty())
+      throw record_error{"a message has no topic"};
+    made.topic = topic_;
+    made.properties[0] = take(from.getPropertiesSize());
+    made.payload = take(from.getPayloadSize());
+    made.qos = read_qos(from.getQos());
+    made.retain = from.getRetain();
+    if (from.getHasExpiry())
+      made.message_expiry_interval = from.getExpiryInterval();
+    made.received_at = read_past(from.getReceivedAt(), in_.times);
+    made.publisher = from.getPublisher();
+    return protocol::message::make(made);
+  }
+  void end() const {
+    if (!rest_.empty())
+      throw record_error{"a page has bytes of no message"};
+  }
+
+private:
+  protocol::bytes_view take(std::size_t size) {
+    if (size > rest_.size())
+      throw record_error{"a page ends within a message"};
+    const auto x = rest_.first(size);
+    rest_ = rest_.subspan(size);
+    return x;
+  }
+
+  protocol::bytes_view rest_;
+  std::string_view topic_;
+  const source& in_;
+};
+
 page_row read_page(std::string_view value, const time_base& times) {
   return read_value<wire::PageRow>(
     value, times, [](wire::PageRow::Reader from, const source& in) {
       page_row x;
       const auto entries = checked(from.getEntries(), in);
       x.entries.reserve(entries.size());
+      page_reader messages{from, in};
       for (const auto entry : entries) {
         if (!x.entries.empty()
             && entry.getSequence() <= x.entries.back().sequence)
           throw record_error{"sequences do not ascend"};
-        x.entries.push_back(
-          {entry.getSequence(),
-           entry.hasMessage() ? read(entry.getMessage(), in) : message_ptr{}});
+        x.entries.push_back({entry.getSequence(), entry.getElsewhere()
+                                                    ? message_ptr{}
+                                                    : messages.next(entry)});
       }
+      messages.end();
       if (x.entries.empty())
         throw record_error{"a page is empty"};
       return x;

@@ -182,18 +182,49 @@ std::string encode_row(const group_row& x) {
 }
 
 std::string encode_row(const page_row& x, const time_base& times) {
-  auto size = list_words<wire::PageRow::Entry>(x.entries);
-  for (const auto& entry : x.entries)
-    size += entry.message ? words(*entry.message) : 0;
-  return build<wire::PageRow>(size, [&](wire::PageRow::Builder to) {
-    auto list = to.initEntries(size_of(x.entries));
-    for (unsigned i = 0; i < list.size(); ++i) {
-      const auto& entry = x.entries[i];
-      list[i].setSequence(entry.sequence);
-      if (entry.message)
-        write(list[i].initMessage(), *entry.message, times);
+  // Without the topics of messages whose topic is that of the one before.
+  std::size_t bytes = 0;
+  std::string_view topic;
+  for (const auto& [sequence, message] : x.entries)
+    if (message) {
+      if (message->topic() != topic)
+        bytes += message->topic().size();
+      topic = message->topic();
+      bytes += message->properties().size() + message->payload().size();
     }
-  });
+  const auto size = list_words<wire::PageRow::Entry>(x.entries);
+  return build<wire::PageRow>(
+    size + data_words(bytes), [&](wire::PageRow::Builder to) {
+      auto list = to.initEntries(size_of(x.entries));
+      auto at = to.initBytes(static_cast<unsigned>(bytes)).begin();
+      const auto put = [&at](const auto& from) {
+        at = std::copy(from.begin(), from.end(), at);
+        return size_of(from);
+      };
+      topic = {};
+      for (unsigned i = 0; i < list.size(); ++i) {
+        auto entry = list[i];
+        entry.setSequence(x.entries[i].sequence);
+        const auto* message = x.entries[i].message.get();
+        entry.setElsewhere(message == nullptr);
+        if (message == nullptr)
+          continue;
+        if (message->topic() != topic) {
+          topic = message->topic();
+          entry.setTopicSize(static_cast<std::uint16_t>(put(topic)));
+        }
+        entry.setPropertiesSize(put(message->properties()));
+        entry.setPayloadSize(put(message->payload()));
+        entry.setQos(static_cast<std::uint8_t>(message->qos()));
+        entry.setRetain(message->retain());
+        if (message->has_expiry()) {
+          entry.setHasExpiry(true);
+          entry.setExpiryInterval(message->expiry_interval());
+        }
+        entry.setReceivedAt(times.to_stored(message->received_at()));
+        entry.setPublisher(message->publisher());
+      }
+    });
 }
 
 std::string encode_row(const message_row& x, const time_base& times) {

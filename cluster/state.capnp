@@ -77,9 +77,21 @@ struct PageRow {
   # Family `backlog`, by filter number and its last sequence.
   struct Entry {
     sequence @0 :UInt64;
-    message @1 :Common.Message; # null: in family `message`
+    # What follows is of the message, as in `Common.Message`.
+    receivedAt @1 :Int64;
+    publisher @2 :UInt64;
+    expiryInterval @3 :UInt32;
+    payloadSize @4 :UInt32;
+    propertiesSize @5 :UInt32;
+    topicSize @6 :UInt16;    # 0: the topic of the last message that has one
+    qos @7 :UInt8;
+    retain @8 :Bool;
+    hasExpiry @9 :Bool;
+    elsewhere @10 :Bool;     # the message is in family `message`
   }
   entries @0 :List(Entry); # at least one, ascending
+  # Topic, properties and payload of each message, one behind the other.
+  bytes @1 :Data;
 }
 
 struct MessageRow {

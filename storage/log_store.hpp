@@ -27,9 +27,9 @@ struct log_store_options {
   /// before it is told. Without, a power failure may also leave a log with a
   /// gap, which the next start refuses.
   bool sync = true;
-  /// Half of what is kept in memory before it moves to sorted files, in bytes;
-  /// six times as much is the most there can be when the disk is slow. What is
-  /// trimmed sooner never moves.
+  /// A quarter of what is kept in memory before it moves to sorted files, in
+  /// bytes; six times as much is the most there can be when the disk is slow.
+  /// What is trimmed sooner never moves.
   std::size_t memtable_bytes = std::size_t{16} << 20;
   /// Called once, on the writer thread, when a write failed; nothing is written
   /// or told afterwards.

@@ -72,7 +72,7 @@ families_of(const state_store_options& given) {
   family.blob_file_size = 64 * mib;
   family.blob_compression_type = compression();
   family.enable_blob_garbage_collection = true;
-  family.blob_garbage_collection_age_cutoff = 0.5;
+  family.blob_garbage_collection_age_cutoff = 0.25;
   family.blob_garbage_collection_force_threshold = 0.5;
 
   std::vector<rocksdb::ColumnFamilyDescriptor> all;

@@ -29,6 +29,8 @@ struct state_store_options {
   std::vector<std::string> families;
   /// How long a write may wait to be synced, at most.
   std::chrono::milliseconds sync_interval{1000};
+  /// How much may wait to be synced, in bytes: about that, and one write.
+  std::size_t sync_bytes = std::size_t{16} << 20;
   /// Blocks, indexes and filters of all families together, in bytes.
   std::size_t cache_bytes = std::size_t{64} << 20;
   /// Rows not in sorted files yet, of all families together, in bytes; three

@@ -56,7 +56,9 @@ bool state_writer::carry_out() {
 }
 
 bool state_writer::sync_is_due() const {
-  return sync_due_ && options_.how.now() >= *sync_due_;
+  return sync_due_
+         && (options_.how.now() >= *sync_due_
+             || unsynced_bytes_ >= options_.sync_bytes);
 }
 
 bool state_writer::write(const state_task& task) {
@@ -81,6 +83,7 @@ bool state_writer::write(const state_task& task) {
   rows_.add(task.rows.size());
   bytes_.add(bytes);
   unsynced_[task.shard] = task.applied_index;
+  unsynced_bytes_ += batch.GetDataSize();
   if (!sync_due_)
     sync_due_ = options_.how.now() + options_.sync_interval;
   if (options_.how.broken.tells_before_it_syncs)
@@ -117,6 +120,7 @@ bool state_writer::flush_if_full(std::size_t written) {
 
 bool state_writer::sync() {
   sync_due_.reset();
+  unsynced_bytes_ = 0;
   if (unsynced_.empty())
     return true;
   const auto begin = clock::now();

@@ -64,6 +64,7 @@ private:
   std::vector<state_task> tasks_;                   ///< under way
   std::map<std::uint16_t, std::uint64_t> unsynced_; ///< applied index by shard
   std::optional<clock::time_point> sync_due_;
+  std::size_t unsynced_bytes_ = 0;
   std::size_t unchecked_ = 0; ///< bytes written since the memtables were asked
 
   std::atomic<std::uint64_t> pushed_{0};

@@ -43,6 +43,21 @@ std::string changed(row_family family, F&& change) {
   return "there is none";
 }
 
+/// Messages of "21.5" with these topics; empty: one of the family `message`.
+std::string encoded_page(std::initializer_list<const char*> topics) {
+  page_row page;
+  for (const std::string_view topic : topics) {
+    troupe::protocol::message_options made;
+    made.topic = topic;
+    made.payload = as_bytes("21.5");
+    made.received_at = record_times.rounded(record_start);
+    page.entries.push_back(
+      {page.entries.size() + 1,
+       topic.empty() ? message_ptr{} : troupe::protocol::message::make(made)});
+  }
+  return encode_row(page, record_times);
+}
+
 void cut(row& x) { x.key.pop_back(); }
 void longer(row& x) { x.key += 'x'; }
 void no_value(row& x) { x.value = ""; }
@@ -218,6 +233,44 @@ BOOST_AUTO_TEST_CASE(a_page_has_messages_in_their_order) {
   BOOST_TEST(group({9, {1, 2}, {10}}).empty());
   BOOST_TEST(contains(group({9, {2, 1}, {}}), "do not ascend"));
   BOOST_TEST(contains(group({9, {}, {12, 12}}), "do not ascend"));
+}
+
+BOOST_AUTO_TEST_CASE(a_page_has_a_topic_once_for_messages_in_a_row) {
+  struct target final : row_target {
+    std::vector<std::string> topics;
+    void load_page(std::uint32_t, std::uint64_t, page_row&& x) override {
+      for (const auto& y : x.entries)
+        topics.emplace_back(y.message ? y.message->topic() : "");
+    }
+  };
+  const auto topics = {"plant/7", "plant/7", "", "plant/7", "plant", "plant/7"};
+  target found;
+  load_row(row_family::backlog, page_key(3, 1, 6), encoded_page(topics), 3,
+           record_times, found);
+  BOOST_TEST(found.topics
+               == std::vector<std::string>(topics.begin(), topics.end()),
+             boost::test_tools::per_element{});
+  BOOST_TEST(encoded_page({"a/topic/of/16/by", "a/topic/of/16/by"}).size() + 16
+             == encoded_page({"a/topic/of/16/by", "another/of/16/by"}).size());
+}
+
+BOOST_AUTO_TEST_CASE(sizes_in_a_page_add_up) {
+  const auto value = encoded_page({"plant/7"});
+  // Behind segment table, root, two pointers and what leads the list.
+  constexpr std::size_t entry = 40;
+  const auto found = [&](std::size_t at, int by) {
+    auto changed = value;
+    changed[entry + at] = static_cast<char>(changed[entry + at] + by);
+    return problem_of(row_of(row_family::backlog, page_key(3, 1, 1), changed));
+  };
+  constexpr std::size_t payload_size = 28;
+  constexpr std::size_t topic_size = 36;
+  BOOST_TEST(found(payload_size, 0).empty());
+  BOOST_TEST(contains(found(payload_size, 1), "ends within a message"));
+  BOOST_TEST(contains(found(payload_size + 3, 1), "ends within a message"));
+  BOOST_TEST(contains(found(payload_size, -1), "bytes of no message"));
+  BOOST_TEST(
+    contains(found(topic_size, -value.at(entry + topic_size)), "has no topic"));
 }
 
 BOOST_AUTO_TEST_CASE(only_a_delayed_timer_has_a_message) {

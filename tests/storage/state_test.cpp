@@ -153,6 +153,22 @@ BOOST_AUTO_TEST_CASE(writes_are_not_synced_one_by_one) {
   BOOST_TEST(state.counters().queued == 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_to_be_synced_is_bounded) {
+  auto often = options();
+  often.sync_interval = 1h;
+  often.sync_bytes = 10'000;
+  state_store state{often};
+  state.start(told.listener());
+  state.write(1, 1, {{message, "a", std::string(9'000, 'x')}});
+  while (state.counters().writes < 1)
+    std::this_thread::sleep_for(1ms);
+  BOOST_TEST(told.all().empty());
+  state.write(2, 7, {{message, "b", std::string(1'000, 'x')}});
+  BOOST_TEST(told.wait_for(2, 7));
+  BOOST_TEST(told.wait_for(1, 1));
+  BOOST_TEST(state.counters().syncs == 1);
+}
+
 BOOST_AUTO_TEST_CASE(a_write_is_told_within_the_interval_without_another) {
   state_store state{options()};
   state.start(told.listener());
