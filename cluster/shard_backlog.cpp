@@ -24,34 +24,30 @@ constexpr std::size_t page_bytes = std::size_t{128} << 10;
 
 void shard_state_machine::store(filter_state& to, std::uint64_t sequence,
                                 const message_ptr& message) {
-  auto at = messages_.end();
-  if (messages_.empty() || std::prev(at)->first != sequence) {
-    at = messages_.emplace_hint(at, sequence, stored_message{message, {}});
+  if (messages_.empty() || messages_.back().sequence != sequence) {
+    messages_.add(sequence, {message, {}});
     stored_bytes_ += message->memory();
     ++unwritten_;
-  } else {
-    --at;
   }
-  at->second.filters.push_back(to.row.id);
+  messages_.back().value.filters.push_back(to.row.id);
   to.sequences.push_back(sequence);
 }
 
-void shard_state_machine::forget_message(
-  std::pmr::map<std::uint64_t, stored_message>::iterator at) {
-  stored_bytes_ -= at->second.message->memory();
-  unwritten_ -= at->first > written_.sequence ? 1 : 0;
-  messages_.erase(at);
+void shard_state_machine::forget_message(stored_messages::entry& x) {
+  stored_bytes_ -= x.value.message->memory();
+  unwritten_ -= x.sequence > written_.sequence ? 1 : 0;
+  messages_.erase(x);
 }
 
 void shard_state_machine::drop_reference(std::uint32_t filter,
                                          std::uint64_t sequence) {
-  const auto at = messages_.find(sequence);
-  if (at == messages_.end())
+  auto* found = messages_.find(sequence);
+  if (found == nullptr)
     return;
-  auto& listed = at->second.filters;
+  auto& listed = found->value.filters;
   listed.erase(std::remove(listed.begin(), listed.end(), filter), listed.end());
   if (listed.empty())
-    forget_message(at);
+    forget_message(*found);
 }
 
 /// What all holders are done with, as far as their cursors are known.
@@ -77,21 +73,22 @@ void shard_state_machine::make_room() {
   while (!options_.has_disk && options_.stored_bytes_max != 0
          && stored_bytes_ > options_.stored_bytes_max && !messages_.empty()) {
     // The oldest gives way for everybody who still had to get it.
-    const auto oldest = messages_.begin();
+    auto& oldest = messages_.front();
+    const auto sequence = oldest.sequence;
     std::size_t owed = 0;
-    for (const auto id : oldest->second.filters) {
+    for (const auto id : oldest.value.filters) {
       auto& row = *by_id_.at(id);
-      const auto at = std::lower_bound(row.sequences.begin(),
-                                       row.sequences.end(), oldest->first);
-      if (at != row.sequences.end() && *at == oldest->first)
+      const auto at =
+        std::lower_bound(row.sequences.begin(), row.sequences.end(), sequence);
+      if (at != row.sequences.end() && *at == sequence)
         row.sequences.erase(at);
       if (row.shared()) { // a live member that has it delivers it yet
-        owed += row.group->leased.erase(oldest->first) != 0 ? 0 : 1;
-        row.group->finish(oldest->first);
+        owed += row.group->leased.erase(sequence) != 0 ? 0 : 1;
+        row.group->finish(sequence);
         continue;
       }
       for (const auto& [cursor, holders] : row.cursors)
-        owed += cursor < oldest->first ? holders : 0;
+        owed += cursor < sequence ? holders : 0;
     }
     effects_.dropped(drop_reason::queue_full, owed);
     forget_message(oldest);
@@ -115,9 +112,9 @@ void shard_state_machine::write_pages(row_writer& to) {
     x.page.entries.clear();
     x.bytes = 0;
   };
-  for (auto at = messages_.upper_bound(written_.sequence);
-       at != messages_.end(); ++at) {
-    const auto& [sequence, x] = *at;
+  messages_.for_each_behind(written_.sequence, [&](const auto& at) {
+    const auto sequence = at.sequence;
+    const stored_message& x = at.value;
     const bool once = x.filters.size() == 1;
     if (!once) {
       const message_row row{x.message, {x.filters.begin(), x.filters.end()}};
@@ -131,7 +128,7 @@ void shard_state_machine::write_pages(row_writer& to) {
       if (open.page.entries.size() == page_messages || open.bytes >= page_bytes)
         write(id, open);
     }
-  }
+  });
   for (auto& [id, open] : pages)
     if (!open.page.entries.empty())
       write(id, open);
@@ -147,10 +144,10 @@ void shard_state_machine::evict_tail() {
   on_disk = std::max(on_disk, evictable_);
   evictable_ = on_disk;
   while (stored_bytes_ > options_.tail_bytes && !messages_.empty()
-         && messages_.begin()->first <= on_disk) {
-    const auto oldest = messages_.begin();
-    floor_ = oldest->first;
-    for (const auto id : oldest->second.filters) {
+         && messages_.front().sequence <= on_disk) {
+    auto& oldest = messages_.front();
+    floor_ = oldest.sequence;
+    for (const auto id : oldest.value.filters) {
       auto& listed = by_id_.at(id)->sequences;
       while (!listed.empty() && listed.front() <= floor_)
         listed.pop_front();
@@ -319,7 +316,8 @@ void shard_state_machine::finish_fetch(const fetch_read& x, fetched_page&& page,
       std::size_t taken = 0;
       for (auto s = std::upper_bound(listed.begin(), listed.end(), after);
            s != listed.end() && taken <= x.limit; ++s)
-        taken += made.add(*s, messages_.at(*s).message, one.row) ? 1 : 0;
+        taken +=
+          made.add(*s, messages_.find(*s)->value.message, one.row) ? 1 : 0;
     }
   }
   if (const auto expired = made.finish(page); expired != 0)

@@ -56,7 +56,7 @@ void shard_state_machine::hand_out(filter_state& row, std::size_t most) {
     group.handed = *at;
     if (group.finished(*at) || group.leased.contains(*at))
       continue;
-    lease(row, *at, messages_.at(*at).message);
+    lease(row, *at, messages_.find(*at)->value.message);
     --most;
   }
   group.drained = at == row.sequences.end();

@@ -78,7 +78,7 @@ void shard_state_machine::on(retained_read& x, time_point now) {
   const auto& stored = of_disk ? of_disk.mapped() : nothing;
   std::string_view last;
   auto take = [&, left = x.limit](std::string_view key,
-                                        const retained_row& row) mutable {
+                                  const retained_row& row) mutable {
     if (left == 0) {
       page.next = last;
       return false;

@@ -5,6 +5,7 @@
 #include "cluster/effects.hpp"
 #include "cluster/filter_set.hpp"
 #include "cluster/resident_table.hpp"
+#include "cluster/sequence_table.hpp"
 #include "cluster/timer_window.hpp"
 #include "protocol/hash.hpp"
 
@@ -14,7 +15,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <memory_resource>
 #include <optional>
 #include <set>
 #include <string>
@@ -215,6 +215,7 @@ private:
     /// That still list it; mostly one.
     boost::container::small_vector<std::uint32_t, 2> filters;
   };
+  using stored_messages = sequence_table<stored_message>;
   struct text_hash {
     using is_transparent = void;
     std::size_t operator()(std::string_view x) const noexcept {
@@ -275,8 +276,7 @@ private:
   void store(filter_state& to, std::uint64_t sequence,
              const message_ptr& message);
   void drop_reference(std::uint32_t filter, std::uint64_t sequence);
-  void
-  forget_message(std::pmr::map<std::uint64_t, stored_message>::iterator at);
+  void forget_message(stored_messages::entry& x);
   void trim(filter_state& row);
   void clean(filter_state& row, std::uint64_t up_to);
   void make_room();
@@ -373,10 +373,8 @@ private:
   std::uint32_t last_serial_ = 0;
   holder_rows nobody_; ///< stands for a session that holds nothing
 
-  /// Messages come and go by the hundred thousand: their nodes are recycled.
-  std::pmr::unsynchronized_pool_resource nodes_;
   /// All stored messages behind `floor_`.
-  std::pmr::map<std::uint64_t, stored_message> messages_{&nodes_};
+  stored_messages messages_;
   std::uint64_t floor_ = 0;
   std::uint64_t evictable_ = 0;        ///< the disk has pages of all up to here
   std::size_t stored_bytes_ = 0;       ///< of these
