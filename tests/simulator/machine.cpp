@@ -38,18 +38,20 @@ actors::node_options machine::options() {
     return std::int64_t{1'700'000'000'000} + elapsed_.count();
   };
   made.world.random = [this] { return random_(); };
-  made.world.drive = [this] { drive(); };
+  made.world.drive = [this] { return drive(); };
   made.world.disk = disk_.get();
   made.world.broken = shape_.broken;
   made.world.reuses_identifiers = shape_.reuses_identifiers;
   return made;
 }
 
-void machine::drive() {
+bool machine::drive() {
+  bool worked = false;
   for (std::size_t i = 0; i < shape_.reactors; ++i)
-    turn(i);
+    worked |= turn(i);
   for (const auto which : node_storage::all_work)
-    step(which);
+    worked |= step(which);
+  return worked;
 }
 
 // ---- lives -----------------------------------------------------------------

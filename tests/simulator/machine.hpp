@@ -72,7 +72,7 @@ public:
 
 private:
   actors::node_options options();
-  void drive();
+  bool drive();
 
   machine_shape shape_;
   random_source& random_;
