@@ -364,6 +364,7 @@ std::vector<node::group> node::groups() {
     });
   });
   std::vector<group> made;
+  made.reserve(all.size());
   for (auto& [name, x] : all)
     made.push_back(std::move(x));
   return made;

@@ -24,9 +24,8 @@ inline std::string replay_line(std::uint32_t seed) {
 
 inline void has_no_violation(const run_options& how) {
   const auto result = simulate(how);
-  BOOST_REQUIRE_MESSAGE(result.violations.empty(), replay_line(how.seed)
-                                                     << '\n'
-                                                     << result.report);
+  BOOST_REQUIRE_MESSAGE(result.violations.empty(),
+                        replay_line(how.seed) + '\n' + result.report);
 }
 
 /// Runs seeds one after the other until `time` has passed. None may find
@@ -45,8 +44,8 @@ inline run_result find_nothing(const machine_shape& machine, std::uint32_t seed,
     sum.deliveries += x.deliveries;
     sum.elapsed += x.elapsed;
     sum.replicas += x.replicas;
-    BOOST_REQUIRE_MESSAGE(x.violations.empty(), replay_line(next) << '\n'
-                                                                  << x.report);
+    BOOST_REQUIRE_MESSAGE(x.violations.empty(),
+                          replay_line(next) + '\n' + x.report);
   });
   const std::chrono::duration<double> passed =
     std::chrono::steady_clock::now() - began;

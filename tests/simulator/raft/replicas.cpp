@@ -424,12 +424,13 @@ void replicas::compare(const storage::state_store& node) {
     test::memory_rows found;
     const std::string prefix{static_cast<char>(shard >> 8U),
                              static_cast<char>(shard & 0xFFU)};
-    for (std::uint8_t i = 0; i < row_family_names.size(); ++i)
-      node.scan(i, prefix, [&](std::string_view key, std::string_view value) {
-        found.put(static_cast<row_family>(i), std::string{key},
-                  std::string{value});
-        return true;
-      });
+    for (std::size_t i = 0; i < row_family_names.size(); ++i)
+      node.scan(static_cast<std::uint8_t>(i), prefix,
+                [&](std::string_view key, std::string_view value) {
+                  found.put(static_cast<row_family>(i), std::string{key},
+                            std::string{value});
+                  return true;
+                });
     const test::row_store decoded{found, shard};
     const auto last = agreed_.last(shard);
     if (decoded.at.index != last)
