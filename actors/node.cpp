@@ -129,7 +129,9 @@ void node::start() {
     for (std::size_t i = 0; i < shared_->shard_actors.size(); ++i)
       shared_->homes[i % shared_->homes.size()]->post(
         [x = shared_->shard_actors[i]] { x->begin(); });
-    settle_shards();
+    // Without the other replicas there is nothing that may be served.
+    while (!settle_shards() && shared_->options.world.make_log) {
+    }
   }
   if (!threaded())
     return;
@@ -224,7 +226,8 @@ bool node::settle_shards() {
   const auto until =
     std::chrono::steady_clock::now() + std::chrono::seconds{10};
   int quiet = 0;
-  while (quiet < 3 && std::chrono::steady_clock::now() < until) {
+  int idle = 0; // rounds in which nobody had anything to do
+  while (quiet < 3 && idle < 8 && std::chrono::steady_clock::now() < until) {
     std::atomic<bool> busy{false};
     on_all([&](home& on) {
       for (const auto* x : shared_->shard_actors)
@@ -232,8 +235,12 @@ bool node::settle_shards() {
           busy = true;
     });
     quiet = busy ? 0 : quiet + 1;
-    if (busy && threaded())
+    if (!busy)
+      continue;
+    if (threaded())
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    else
+      idle = shared_->options.world.drive() ? 0 : idle + 1;
   }
   return quiet == 3;
 }
@@ -357,6 +364,7 @@ std::vector<node::group> node::groups() {
     });
   });
   std::vector<group> made;
+  made.reserve(all.size());
   for (auto& [name, x] : all)
     made.push_back(std::move(x));
   return made;

@@ -64,6 +64,8 @@ cluster::clock_at_start read_clock(const storage::state_store& state,
                greatest = std::max(greatest, cluster::stored_time(value));
                return true;
              });
+  if (world.make_log) // its entries are its own, and may be of other clocks
+    return {world.wall_ms(), greatest, options.max_clock_jump};
   const cluster::time_base as_stored{cluster::time_point{}, 0};
   for (std::size_t i = 0; i < shards; ++i) {
     const auto shard = static_cast<std::uint16_t>(i);
@@ -101,6 +103,7 @@ node_storage::node_storage(const storage_options& options,
                                       static_cast<std::uint32_t>(shards)),
               options)),
     stepped_(static_cast<bool>(world.drive)),
+    trims_(!world.make_log),
     log_(log_options(options, world)),
     state_(state_options(options, world)),
     clock_(read_clock(state_, log_, shards, options, world)),
@@ -231,7 +234,7 @@ void node_storage::trim(std::uint16_t shard, std::uint64_t applied) {
       return;
     }
   }
-  if (applied > 0)
+  if (trims_ && applied > 0)
     log_.trim(shard, applied - 1);
 }
 

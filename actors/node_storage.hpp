@@ -77,6 +77,7 @@ private:
 
   storage_options options_;
   bool stepped_;
+  bool trims_; ///< the log: nobody else needs it
   shared_state* shared_ = nullptr;
   storage::log_store log_;
   storage::state_store state_;

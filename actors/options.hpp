@@ -2,6 +2,8 @@
 // What the node is told when it is made; filled from the configuration.
 
 #include "actors/subscription_index.hpp"
+#include "cluster/replicated_log.hpp"
+#include "cluster/time_base.hpp"
 #include "storage/running.hpp"
 
 #include <chrono>
@@ -18,6 +20,10 @@
 
 namespace rocksdb {
 class Env;
+}
+
+namespace troupe::storage {
+class log_store;
 }
 
 namespace troupe::actors {
@@ -128,6 +134,16 @@ struct storage_options {
   std::function<void(std::string_view what)> on_failure;
 };
 
+/// What the log of a shard is made of. `store` and `times` outlive it.
+struct log_parts {
+  std::uint16_t shard;
+  storage::log_store& store; ///< what it tells, the shard passes on to the log
+  const cluster::time_base& times;
+  cluster::log_index applied; ///< the state has these entries already
+  cluster::replicated_log::committed committed;
+  cluster::replicated_log::lost lost;
+};
+
 /// What a node has from the world around it. Tests put models in its place.
 struct environment {
   std::function<std::chrono::steady_clock::time_point()> now =
@@ -144,8 +160,13 @@ struct environment {
   /// owns the node has reactors take their turns (`home::turn`) and databases
   /// their steps (`node_storage::step`), on its own thread. Where the node
   /// itself waits for that, as it does while it starts and stops, it calls this
-  /// for some of both. There are no listeners and no supervisor then.
-  std::function<void()> drive;
+  /// for some of both; the answer is whether there was something to do. There
+  /// are no listeners and no supervisor then.
+  std::function<bool()> drive;
+  /// Makes logs that other replicas have a part in; empty: the node's own disk
+  /// is all there is. Such a log is not trimmed, and the node does not serve
+  /// anybody before it leads all its shards.
+  std::function<std::unique_ptr<cluster::replicated_log>(log_parts&&)> make_log;
   rocksdb::Env* disk = nullptr; ///< of the databases; null: the system's
   storage::broken_rules broken{};
   bool reuses_identifiers = false; ///< as `client_session_options`

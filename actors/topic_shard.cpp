@@ -3,13 +3,12 @@
 #include "actors/messages.hpp"
 #include "actors/node_storage.hpp"
 #include "actors/session.hpp"
-#include "cluster/log_codec.hpp"
 #include "cluster/memory_log.hpp"
-#include "cluster/row_codec.hpp"
 
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace troupe::actors {
 
@@ -46,6 +45,8 @@ constexpr std::uint64_t for_claims = 2;
 
 /// Retained messages are read by so many pages for an entry.
 constexpr std::size_t most_pages = 64;
+/// When a log that leads does not take an entry.
+constexpr std::chrono::milliseconds again_after{10};
 
 } // namespace
 
@@ -70,98 +71,8 @@ topic_shard::topic_shard(caf::actor_config& config, home& on,
           at().wheel().arm(*call, at().now() + delay);
       },
       [this](cluster::log_index index, const cluster::entry_ptr& entry) {
-        committed(index, *entry);
+        committed(index, entry);
       })) {}
-
-// ---- start and disk --------------------------------------------------------
-
-void topic_shard::recover(node_storage& from) {
-  storage_ = &from;
-  replaying_ = true;
-  const cluster::stored_rows rows{from.state()};
-  cluster::load_shard(rows, shard_, from.times(), state_);
-  applied_ = flushed_ = stored_ = state_.applied_index();
-  const auto first = from.log().first_index(shard_);
-  const auto last = from.log().last_index(shard_);
-  if (last == 0 ? applied_ != 0 : first > applied_ + 1 || last < applied_)
-    throw storage::storage_error(
-      "shard " + std::to_string(shard_) + ": its state is at entry "
-      + std::to_string(applied_) + ", but its log has entries "
-      + std::to_string(first) + " to " + std::to_string(last) + " in "
-      + from.options().directory.string()
-      + "; log.db and state.db are not of the same node and time: restore both "
-        "from one backup");
-  from.log().read(shard_, applied_ + 1,
-                  [&](std::uint64_t index, std::span<const std::uint8_t> in) {
-                    auto entry = cluster::decode_entry(in, from.times());
-                    for (auto& x : entry.commands) {
-                      while (true) {
-                        cluster::row_wants wants;
-                        state_.want(x, entry.at, wants);
-                        if (wants.empty())
-                          break;
-                        state_.answer(cluster::find(rows, shard_, from.times(),
-                                                    std::move(wants)),
-                                      entry.at);
-                      }
-                      state_.apply(x, entry.at);
-                    }
-                    applied_ = index;
-                    return true;
-                  });
-  replaying_ = false;
-  log_ = std::make_unique<cluster::local_log>(
-    shard_, from.log(), from.times(), applied_,
-    [this](cluster::log_index index, const cluster::entry_ptr& entry) {
-      committed(index, *entry);
-    });
-  update_gauges();
-}
-
-void topic_shard::begin() {
-  state_.for_each_forward(
-    [&](std::uint16_t to, const cluster::forward_command& x) {
-      at().to_shard(to, cluster::forward_command{x});
-    });
-  gathered_.emplace_back(cluster::restart_command{});
-  // What has become due meanwhile comes before clients that come back.
-  gathered_.emplace_back(cluster::time_command{});
-  flush_at_ = at().now();
-  give_back_at_ = flush_at_ + storage_->options().flush_interval;
-  sweep_at_ = flush_at_ + storage_->options().sweep_interval;
-  propose();
-}
-
-void topic_shard::appended(cluster::log_index index) {
-  if (!ended())
-    log_->appended(index);
-}
-
-void topic_shard::flush_if_due() {
-  if (storage_ == nullptr
-      || (applied_ == flushed_ && state_.change_count() == 0))
-    return;
-  const auto& how = storage_->options();
-  if (unflushed_bytes_ < how.flush_bytes
-      && at().now() - flush_at_ < how.flush_interval)
-    return;
-  // The log keeps what the state database has no time for.
-  if (storage_->state().counters().queued < 64)
-    flush();
-}
-
-void topic_shard::flush() {
-  if (storage_ == nullptr
-      || (applied_ == flushed_ && state_.change_count() == 0))
-    return;
-  cluster::row_collector rows{shard_, storage_->times()};
-  rows.reserve(state_.change_count() + 1);
-  state_.take_changes(applied_, rows);
-  storage_->state().write(shard_, applied_, rows.take());
-  flushed_ = applied_;
-  unflushed_bytes_ = 0;
-  flush_at_ = at().now();
-}
 
 // ---- commands --------------------------------------------------------------
 
@@ -235,40 +146,54 @@ std::vector<cluster::command> topic_shard::take_gathered() {
   return std::exchange(gathered_, std::move(rest));
 }
 
+bool topic_shard::leads() const noexcept {
+  return committed_.empty() && log_->leads();
+}
+
 void topic_shard::propose() {
-  if (next_ != nullptr)
-    return; // gather while the entry before is being written
+  // Gather while the entry before is being written, or somebody else leads.
+  if (next_ != nullptr || !leads() || (replaying_ && !to_begin_))
+    return;
+  // What has become due meanwhile comes before clients that come back.
+  if (!std::exchange(led_, true))
+    gathered_.emplace(gathered_.begin(), cluster::time_command{});
+  if (to_begin_)
+    begin_now();
   if (gathered_.empty()) {
     owed_in_log_ = std::exchange(owed_, {});
     give_credit_back();
     return;
   }
-  auto entry = std::make_shared<cluster::log_entry>();
-  entry->at = shard_time();
-  entry->commands = take_gathered();
+  next_ = std::make_shared<cluster::log_entry>();
+  next_->at = shard_time();
+  next_->commands = take_gathered();
   if (gathered_.empty())
     owed_in_log_ = std::exchange(owed_, {});
-  next_ = entry;
-  next_committed_ = std::none_of(entry->commands.begin(), entry->commands.end(),
-                                 cluster::needs_log);
-  if (next_committed_)
-    count(at().numbers().shard_unlogged,
-          static_cast<std::uint64_t>(entry->commands.size()));
+  next_is_logged_ = std::any_of(next_->commands.begin(), next_->commands.end(),
+                                cluster::needs_log);
+  if (next_is_logged_)
+    log_->propose(next_);
   else
-    log_->propose(std::move(entry));
-  read_rows();
+    count(at().numbers().shard_unlogged,
+          static_cast<std::uint64_t>(next_->commands.size()));
   apply_next();
 }
 
-/// Rows that the next entry needs are read while it is written.
-void topic_shard::read_rows() {
+/// Rows that an entry needs are read while it is written.
+bool topic_shard::has_rows(const cluster::entry_ptr& entry) {
+  if (has_rows_ == entry)
+    return true;
   cluster::row_wants wants;
   wants.token = for_entry;
-  for (const auto& x : next_->commands)
-    state_.want(x, next_->at, wants);
-  next_readable_ = wants.empty();
-  if (!next_readable_)
-    storage_->read(shard_, std::move(wants));
+  for (const auto& x : entry->commands)
+    state_.want(x, entry->at, wants);
+  if (wants.empty()) {
+    has_rows_ = entry;
+    return true;
+  }
+  asked_for_entry_ = true;
+  storage_->read(shard_, std::move(wants));
+  return false;
 }
 
 void topic_shard::answered(cluster::disk_finds&& found) {
@@ -283,7 +208,7 @@ void topic_shard::answered(cluster::disk_finds&& found) {
       std::max(sweep_at_, at().now() + 10 * (at().now() - sweep_began_));
   state_.answer(std::move(found), shard_time());
   if (token == for_entry) {
-    read_rows();
+    asked_for_entry_ = false;
     apply_next();
   } else if (token == for_claims) {
     asked_for_claims_ = false;
@@ -298,47 +223,59 @@ void topic_shard::answered(cluster::disk_finds&& found) {
   }
 }
 
-void topic_shard::committed(cluster::log_index index, cluster::log_entry&) {
-  next_index_ = index;
+void topic_shard::committed(cluster::log_index index,
+                            const cluster::entry_ptr& entry) {
   unflushed_bytes_ += log_->take_size();
   count(at().numbers().shard_entries);
-  next_committed_ = true;
+  committed_.emplace_back(index, entry);
   apply_next();
 }
 
+/// Somebody else led meanwhile. What the entry was to do is still to be done.
+void topic_shard::lost(const cluster::entry_ptr& entry) {
+  if (entry != next_)
+    return;
+  gathered_.insert(gathered_.begin(),
+                   std::make_move_iterator(next_->commands.begin()),
+                   std::make_move_iterator(next_->commands.end()));
+  owed_.insert(owed_.begin(), owed_in_log_.begin(), owed_in_log_.end());
+  owed_in_log_.clear();
+  next_ = nullptr;
+  arm();
+}
+
+/// Committed entries in their order, then one that needs no log; as far as
+/// there are the rows that they need.
 void topic_shard::apply_next() {
-  if (next_ == nullptr || !next_committed_ || !next_readable_)
-    return;
-  const auto entry = std::exchange(next_, nullptr);
-  applied_ = std::max(applied_, next_index_);
-  apply(*entry);
+  while (!asked_for_entry_) {
+    const auto entry = committed_.empty() ? next_ : committed_.front().second;
+    if (entry == nullptr || !has_rows(entry))
+      return;
+    if (!committed_.empty()) {
+      applied_ = committed_.front().first;
+      committed_.pop_front();
+    } else if (next_is_logged_) {
+      return;
+    }
+    apply(entry);
+  }
 }
 
-void topic_shard::stored(cluster::log_index index) {
-  stored_ = std::max(stored_, index);
-  give_back_at_ = {};
-  if (!ended() && next_ == nullptr)
-    give_memory_back();
-}
-
-/// Not while an entry waits: it needs the rows that were read for it.
-void topic_shard::give_memory_back() {
-  if (storage_ == nullptr || at().now() < give_back_at_)
-    return;
-  state_.stored(stored_, shard_time());
-  resident_ = state_.resident_count();
-  update_gauges();
-  give_back_at_ = at().now() + storage_->options().flush_interval;
-}
-
-void topic_shard::apply(cluster::log_entry& entry) {
-  for (auto& command : entry.commands)
-    state_.apply(command, entry.at);
+void topic_shard::apply(const cluster::entry_ptr& entry) {
+  const bool own = entry == next_;
+  has_rows_ = nullptr;
+  if (own)
+    next_ = nullptr;
+  if (entry->commands.empty()) // it begins somebody's term, perhaps our own
+    led_ = false;
+  for (auto& command : entry->commands)
+    state_.apply(command, entry->at);
   count(at().numbers().shard_commands,
-        static_cast<std::uint64_t>(entry.commands.size()));
+        static_cast<std::uint64_t>(entry->commands.size()));
   for (const auto& x : std::exchange(to_confirm_, {}))
     at().to_shard(x.shard, cluster::forwarded_command{shard_, x.sequence});
-  give_credit_back();
+  if (own)
+    give_credit_back();
   update_gauges();
   flush_if_due();
   give_memory_back();
@@ -376,8 +313,9 @@ void topic_shard::update_gauges() {
 
 void topic_shard::arm() {
   auto due = cluster::never;
-  if (next_ == nullptr) // else `apply` comes here again
-    due = state_.next_due().value_or(cluster::never);
+  if (next_ == nullptr && leads()) // else `apply` comes here again
+    due = gathered_.empty() ? state_.next_due().value_or(cluster::never)
+                            : at().now() + again_after;
   if (storage_ != nullptr) {
     if (applied_ != flushed_ || state_.change_count() != 0)
       due =
@@ -395,14 +333,14 @@ void topic_shard::on_timer() {
   if (ended())
     return;
   const auto now = at().now();
-  if (const auto due = state_.next_due();
-      next_ == nullptr && due && *due <= now) {
-    gathered_.emplace_back(cluster::time_command{});
-    propose();
+  if (next_ == nullptr && leads()) {
+    if (const auto due = state_.next_due(); due && *due <= now)
+      gathered_.emplace_back(cluster::time_command{});
+    if (!gathered_.empty())
+      propose();
   }
   flush_if_due();
-  if (next_ == nullptr)
-    give_memory_back();
+  give_memory_back();
   if (storage_ != nullptr && now >= sweep_at_) {
     sweep_at_ = now + storage_->options().sweep_interval;
     sweep_began_ = now;

@@ -6,7 +6,9 @@
 #include "cluster/session_registry.hpp"
 #include "cluster/shard_state_machine.hpp"
 
+#include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace troupe::actors {
@@ -32,8 +34,8 @@ public:
   /// on. Once, before the reactors run; any thread.
   /// @throws storage::storage_error, cluster::record_error
   void recover(node_storage& from);
-  /// Tells the state that the node has started, and other shards what they may
-  /// not have. Before there are clients.
+  /// As soon as it leads, tells the state that the node has started, and other
+  /// shards what they may not have. Before there are clients.
   void begin();
   /// The log's store has the shard's entries up to `index`.
   void appended(cluster::log_index index);
@@ -43,7 +45,8 @@ public:
   void stored(cluster::log_index index);
   /// Whether commands wait to be committed or applied.
   bool busy() const noexcept {
-    return next_ != nullptr || !gathered_.empty() || !unsure_.empty();
+    return next_ != nullptr || !committed_.empty() || !gathered_.empty()
+           || !unsure_.empty() || to_begin_;
   }
   /// Writes what changed to the state database.
   void flush();
@@ -54,15 +57,21 @@ private:
   void on_timer() override;
 
   void take(cluster::command&& x);
+  void replay_log(node_storage& from, const cluster::stored_rows& rows);
+  void begin_now();
+  /// Whether it is this node that proposes, knowing all that came before.
+  bool leads() const noexcept;
   void propose();
   std::vector<cluster::command> take_gathered();
-  void read_rows();
+  /// Whether the rows that `entry` needs are in memory; else they are read.
+  bool has_rows(const cluster::entry_ptr& entry);
   void apply_next();
   void ask_for_claims();
   void give_memory_back();
   cluster::time_point shard_time() const;
-  void committed(cluster::log_index index, cluster::log_entry& entry);
-  void apply(cluster::log_entry& entry);
+  void committed(cluster::log_index index, const cluster::entry_ptr& entry);
+  void lost(const cluster::entry_ptr& entry);
+  void apply(const cluster::entry_ptr& entry);
   void give_credit_back();
   void arm();
   void update_gauges();
@@ -123,6 +132,8 @@ private:
   std::unique_ptr<cluster::replicated_log> log_;
   node_storage* storage_ = nullptr; ///< null: memory only
   bool replaying_ = false; ///< what is applied was carried out once already
+  bool to_begin_ = false;  ///< when it leads
+  bool led_ = true;        ///< since its log began this term
   cluster::log_index applied_ = 0;
   cluster::log_index flushed_ = 0; ///< as `applied_` of the last flush
   std::size_t unflushed_bytes_ = 0;
@@ -130,9 +141,11 @@ private:
   std::vector<cluster::command> gathered_;
   /// The entry that is being written, while its rows are read.
   cluster::entry_ptr next_;
-  cluster::log_index next_index_ = 0; ///< if it is in the log
-  bool next_committed_ = false;
-  bool next_readable_ = false; ///< its rows are in memory
+  bool next_is_logged_ = false;
+  /// To be applied: `next_`, or what another replica proposed.
+  std::deque<std::pair<cluster::log_index, cluster::entry_ptr>> committed_;
+  cluster::entry_ptr has_rows_; ///< the rows that it needs are in memory
+  bool asked_for_entry_ = false;
   /// Claims of which it is not known whether there is a session.
   std::vector<cluster::claim_command> unsure_;
   bool asked_for_claims_ = false;

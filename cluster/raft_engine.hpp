@@ -76,6 +76,7 @@ private:
     propose,
     synced,
     campaign,
+    transfer,
   };
   enum class output : std::uint8_t {
     status = 1,

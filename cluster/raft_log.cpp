@@ -93,13 +93,12 @@ log_index raft_log::propose(entry_ptr entry) {
   const auto number = ++proposed_;
   // Nobody else adds to a leader's term, but for its first entry; in a term
   // that another one leads, this replica has none.
-  const bool leader = role_ == raft_role::leader;
-  const auto term = leader ? term_ : 0;
-  const auto index = std::max(proposed_last_, last_) + 1;
-  if (leader)
-    proposed_last_ = index;
-  waiting_.push_back({number, term, std::move(entry)});
-  engine_.put(raft_engine::input::propose, slot_, {number, term},
+  const auto term = role_ == raft_role::leader ? term_ : 0;
+  auto index = last_ + 1;
+  if (!waiting_.empty() && waiting_.back().term == term)
+    index = std::max(index, waiting_.back().index + 1);
+  waiting_.push_back({number, term, index, std::move(entry)});
+  engine_.put(raft_engine::input::propose, slot_, {number, term, index},
               bytes_of(bytes));
   return index;
 }
@@ -119,6 +118,11 @@ void raft_log::step(std::span<const std::uint8_t> message) {
 
 void raft_log::campaign() {
   engine_.put(raft_engine::input::campaign, slot_, {});
+}
+
+void raft_log::transfer(node_id to) {
+  engine_.put(raft_engine::input::transfer, slot_,
+              {static_cast<std::uint64_t>(to)});
 }
 
 // ---- what the core answers -------------------------------------------------
@@ -163,10 +167,8 @@ void raft_log::carry_out(raft_engine::output kind,
 }
 
 void raft_log::set_status(raft_role role, node_id leader, std::uint64_t term) {
-  if (role != raft_role::leader || term != term_) {
+  if (role != raft_role::leader || term != term_)
     leads_ = false;
-    proposed_last_ = 0;
-  }
   role_ = role;
   leader_ = leader;
   term_ = term;

@@ -71,6 +71,9 @@ public:
   /// To the leader, best when it `leads`; elsewhere the entry is lost. If the
   /// leader changes, what becomes of the entry is reported when a majority is
   /// known to agree on it.
+  /// The leader, and everything that leaders before it committed was reported:
+  /// the state is the newest, and proposals can build on it.
+  bool leads() const noexcept override { return leads_; }
   log_index propose(entry_ptr entry) override;
   std::size_t outstanding() const noexcept override { return waiting_.size(); }
   std::size_t take_size() noexcept override;
@@ -81,14 +84,16 @@ public:
   void step(std::span<const std::uint8_t> message);
   /// Stands for election, if it can be won.
   void campaign();
+  /// Has `to`, another voter, lead in place of this replica, as soon as it has
+  /// the whole log; until then entries that are proposed are lost. If it takes
+  /// longer than an election this replica goes on. Nothing where it is not the
+  /// leader.
+  void transfer(node_id to);
 
   raft_role role() const noexcept { return role_; }
   /// `none` while none is known.
   node_id leader() const noexcept { return leader_; }
   std::uint64_t term() const noexcept { return term_; }
-  /// The leader, and everything that leaders before it committed was reported:
-  /// the state is the newest, and proposals can build on it.
-  bool leads() const noexcept { return leads_; }
   /// Of the last entry handed to the store; 0: there is none.
   log_index last_index() const noexcept { return last_; }
 
@@ -99,6 +104,7 @@ private:
   struct proposal {
     std::uint64_t number;
     std::uint64_t term; ///< 0: not proposed to a leader
+    log_index index;    ///< as foretold
     entry_ptr entry;
   };
 
@@ -127,7 +133,6 @@ private:
 
   std::deque<proposal> waiting_; ///< in their order in the log
   std::uint64_t proposed_ = 0;   ///< counts proposals
-  log_index proposed_last_ = 0;  ///< index of the last one in this term
   std::size_t size_ = 0;
 };
 

@@ -26,6 +26,10 @@ public:
   using lost = std::function<void(const entry_ptr&)>;
 
   virtual ~replicated_log() = default;
+  /// Whether this replica is the one to propose to, and everything that others
+  /// had committed before was reported. It begins to lead right before it
+  /// reports an entry without commands.
+  virtual bool leads() const noexcept { return true; }
   /// Only the commands that need the log go there; the others of the entry are
   /// applied with it.
   /// @returns the index that the entry will have if it is committed.

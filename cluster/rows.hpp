@@ -148,6 +148,7 @@ struct timer_key {
   time_point due;
   timer_kind kind = timer_kind::delayed;
   std::string of;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that the compiler compares to
   friend auto operator<=>(const timer_key&, const timer_key&) = default;
 };
 

@@ -104,6 +104,8 @@ func (e *engine) carryOut(c command) {
 		r.synced(&e.out)
 	case inCampaign:
 		r.node.Campaign() // answers false where there is nothing to win
+	case inTransfer:
+		r.transfer(c.body.uint64())
 	}
 	e.touch(r)
 }

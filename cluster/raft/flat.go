@@ -18,9 +18,10 @@ const (
 	inClose    = 2
 	inTick     = 3 // for all replicas; count
 	inStep     = 4 // message
-	inPropose  = 5 // number, term, entry
+	inPropose  = 5 // number, term, index, entry
 	inSynced   = 6 // all that was handed over with outHard and outAppend
 	inCampaign = 7
+	inTransfer = 8 // node
 )
 
 const (

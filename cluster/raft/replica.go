@@ -3,6 +3,7 @@ package main
 import (
 	"go.etcd.io/etcd/raft"
 	"go.etcd.io/etcd/raft/raftpb"
+	"go.etcd.io/etcd/raft/tracker"
 )
 
 // Limits of the core.
@@ -108,15 +109,36 @@ func (r *replica) step(in body) {
 	}
 }
 
-// propose reads a number, the term that the proposer is the leader of, and an
-// entry. What another term would have to take is refused: the proposer has yet
-// to hear that it leads no more.
+// propose reads a number, the term that the proposer is the leader of, the index
+// that it has in mind, and an entry. What another term would have to take is
+// refused: the proposer has yet to hear that it leads no more. So is everything
+// while leadership is handed over, and what would get another index because one
+// before it was refused.
 func (r *replica) propose(in body, out *output) {
-	number, term := in.uint64(), in.uint64()
+	number, term, index := in.uint64(), in.uint64(), in.uint64()
 	now := r.node.BasicStatus()
 	if now.RaftState != raft.StateLeader || now.Term != term ||
+		index != r.lastOfLeader()+1 ||
 		r.node.Propose(in.copy(uint64(len(in)))) != nil {
 		out.put(outRefused, r.slot, nil, number)
+	}
+}
+
+// lastOfLeader is the index of its last entry, as a leader knows it of itself.
+func (r *replica) lastOfLeader() (last uint64) {
+	r.node.WithProgress(func(id uint64, _ raft.ProgressType, of tracker.Progress) {
+		if id == r.self {
+			last = of.Match
+		}
+	})
+	return last
+}
+
+// transfer has another voter lead. A follower would pass the wish on to its
+// leader, and nobody but that may have it.
+func (r *replica) transfer(to uint64) {
+	if r.node.BasicStatus().RaftState == raft.StateLeader {
+		r.node.TransferLeader(to)
 	}
 }
 

@@ -2,40 +2,12 @@
 // production code, and some run has to find it.
 
 #include "cluster/rows.hpp"
-#include "tests/simulator/simulation.hpp"
-
-#include <boost/test/unit_test.hpp>
-
-#include <iostream>
+#include "tests/simulator/seeds.hpp"
 
 using namespace troupe::simulator;
 using troupe::cluster::row_family;
 
 namespace {
-
-/// Runs up to `runs` seeds until one finds something, which has to be one of
-/// `expected`: invariants, or "node" for a node that refuses to go on.
-void finds(const machine_shape& broken,
-           std::initializer_list<const char*> expected,
-           std::uint32_t runs = 100) {
-  std::size_t events = 0;
-  for (std::uint32_t seed = 1; seed <= runs; ++seed) {
-    const auto result = simulate({.seed = seed, .machine = broken});
-    events += result.events;
-    if (result.violations.empty())
-      continue;
-    const auto& first = result.violations.front();
-    std::cout << "run " << seed << ", " << events << " events: " << first
-              << '\n';
-    bool right = false;
-    for (const std::string_view what : expected)
-      right |= first.starts_with(what);
-    BOOST_TEST(right, result.report);
-    return;
-  }
-  BOOST_ERROR("nothing was found in " << runs << " runs, " << events
-                                      << " events");
-}
 
 machine_shape losing(row_family what) {
   machine_shape shape;

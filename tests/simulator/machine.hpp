@@ -3,6 +3,7 @@
 
 #include "actors/node.hpp"
 #include "actors/node_storage.hpp"
+#include "tests/simulator/peers.hpp"
 #include "tests/storage/support/faulty_env.hpp"
 #include "tests/storage/support/temporary_directory.hpp"
 
@@ -10,19 +11,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <random>
+#include <optional>
 
 namespace troupe::simulator {
 
 using namespace std::chrono_literals;
-using random_source = std::mt19937;
-
 /// What differs between machines.
 struct machine_shape {
   std::size_t reactors = 1;
   bool sync = true; ///< false breaks a rule: a write is told without sync
   storage::broken_rules broken{};
   bool reuses_identifiers = false;
+  peers_maker replicas{}; ///< empty: its disk is all there is
 };
 
 /// Runs the lives of one node, one after the other, on one disk. Time passes
@@ -60,10 +60,20 @@ public:
   /// The client's end of a new connection.
   int attach(std::size_t reactor);
 
+  // ---- replicas ------------------------------------------------------------
+  /// Null: there are no others.
+  peers* others() noexcept { return peers_.get(); }
+  /// Whether all that shards were given is committed. Without others it is,
+  /// when there is nothing left to do.
+  bool settled() const;
+  /// Writes all that is applied, and has it compared.
+  void compare_replicas();
+
   // ---- time ----------------------------------------------------------------
   /// Since the simulation began, over all lives.
   std::chrono::milliseconds elapsed() const noexcept { return elapsed_; }
-  /// Lets time pass, but not beyond the node's next timer.
+  /// Lets time pass, but not beyond the node's next timer. The others work
+  /// meanwhile only if the node is not up.
   /// @returns what has passed.
   std::chrono::milliseconds pass(std::chrono::milliseconds most);
 
@@ -72,7 +82,8 @@ public:
 
 private:
   actors::node_options options();
-  void drive();
+  bool drive();
+  void let_pass(std::chrono::milliseconds time);
 
   machine_shape shape_;
   random_source& random_;
@@ -81,7 +92,10 @@ private:
   std::chrono::milliseconds elapsed_{0};
   std::chrono::steady_clock::time_point boot_; ///< of the steady clock
   bool power_gone_ = false;
+  std::optional<std::chrono::milliseconds> starting_; ///< since
+  bool crashing_ = false; ///< nobody else does anything meanwhile
   actors::listener_options listener_;
+  std::unique_ptr<peers> peers_;
   std::unique_ptr<actors::node> node_;
 };
 

@@ -59,6 +59,7 @@ run_result simulation::run() {
       ++seen_.now;
       seen_.time = machine_.elapsed();
       event();
+      check_replicas();
       if (--until_quiet == 0) {
         quiet();
         until_quiet = 100 + one_of(200);
@@ -77,9 +78,11 @@ run_result simulation::run() {
   result_.publications = seen_.publications.size();
   result_.deliveries = seen_.deliveries;
   result_.elapsed = machine_.elapsed();
+  if (machine_.others() != nullptr)
+    result_.replicas = machine_.others()->counters();
   if (seen_.sound())
     return result_;
-  result_.report = "TROUPE_SEED=" + std::to_string(options_.seed) + ", event "
+  result_.report = "seed " + std::to_string(options_.seed) + ", event "
                    + std::to_string(seen_.now) + "\n";
   for (const auto& line : notes_.last()) {
     for (const char c : line) // packets are noted as they are
@@ -107,6 +110,10 @@ void simulation::begin() {
 void simulation::event() {
   if (seen_.now == hangs_until_ && chance(50)) {
     crash_node();
+    return;
+  }
+  if (auto* others = machine_.others(); others != nullptr && chance(45)) {
+    note(others->event());
     return;
   }
   const auto dice = one_of(200);
@@ -191,11 +198,13 @@ void simulation::start_node() {
   note("start");
   hangs_until_ = 0;
   machine_.start();
+  seen_.time = machine_.elapsed();
   for (auto& x : clients_)
     x->node_starts();
 }
 
 void simulation::stop_node() {
+  regain();
   note("stop");
   ++result_.stops;
   seen_.node_stops = true;
@@ -213,6 +222,8 @@ void simulation::crash_node() {
     x->cut(0, chance(50));
   machine_.crash();
   seen_.node_ended();
+  if (auto* others = machine_.others(); others != nullptr && chance(10))
+    others->crash_some();
   if (chance(30)) {
     machine_.pass(milliseconds{one_of(15'000)});
     seen_.time = machine_.elapsed();
@@ -225,7 +236,7 @@ void simulation::crash_node() {
 // ---- until nothing happens any more ----------------------------------------
 
 bool simulation::settle_round() {
-  bool worked = false;
+  bool worked = machine_.others() != nullptr && machine_.others()->work();
   for (auto& x : clients_)
     worked |= x->pump();
   for (std::size_t i = 0; i < machine_.reactors(); ++i)
@@ -248,11 +259,27 @@ void simulation::settle() {
     if (rounds == 100'000)
       throw std::runtime_error("the node never becomes idle");
   }
-  if (!seen_.sound())
+  check_replicas();
+  if (!seen_.sound() || !machine_.settled())
     return;
   for (auto& x : clients_)
     x->node_is_idle();
   seen_.node_is_idle();
+}
+
+void simulation::regain() {
+  if (machine_.others() == nullptr)
+    return;
+  const auto until = machine_.elapsed() + 20s;
+  machine_.others()->heal();
+  settle();
+  while (!machine_.settled() && seen_.sound()) {
+    if (machine_.elapsed() > until)
+      throw std::runtime_error("the node does not lead its shards again");
+    machine_.pass(100ms);
+    seen_.time = machine_.elapsed();
+    settle();
+  }
 }
 
 void simulation::advance(milliseconds time) {
@@ -270,6 +297,7 @@ void simulation::advance(milliseconds time) {
 void simulation::quiet() {
   note("quiet");
   hangs_until_ = 0;
+  regain();
   for (int round = 0; round < 3; ++round) {
     for (auto& x : clients_) {
       x->be_slow(false);
@@ -281,8 +309,18 @@ void simulation::quiet() {
   advance(7s);
   if (!seen_.sound())
     return;
+  regain();
   seen_.check_quiet();
   check_ledger();
+  if (machine_.others() != nullptr)
+    machine_.compare_replicas();
+  check_replicas();
+}
+
+void simulation::check_replicas() {
+  if (const auto* others = machine_.others();
+      others != nullptr && !others->wrong().empty() && seen_.sound())
+    seen_.violated("replicas", others->wrong());
 }
 
 /// [I11]: each side is counted where it happens, none is derived; and what

@@ -27,6 +27,7 @@ struct run_result {
   std::size_t publications = 0;
   std::size_t deliveries = 0;
   std::chrono::milliseconds elapsed{0}; ///< on the simulated clock
+  peers_counters replicas;              ///< if there are others
   /// Seed, event, violations and what happened last.
   std::string report;
 };
@@ -76,9 +77,12 @@ private:
   // ---- until nothing happens any more --------------------------------------
   bool settle_round();
   void settle();
+  /// The node leads again, if other replicas did.
+  void regain();
   void advance(std::chrono::milliseconds time);
   void quiet();
   void check_ledger();
+  void check_replicas();
 
   run_options options_;
   random_source random_;

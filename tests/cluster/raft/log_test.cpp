@@ -326,6 +326,48 @@ BOOST_AUTO_TEST_CASE(what_a_deposed_leader_proposed_is_lost_or_committed) {
   BOOST_TEST(all.a.log->last_index() == 4U);
 }
 
+BOOST_AUTO_TEST_CASE(a_leader_hands_over_and_what_it_refuses_takes_no_index) {
+  three all;
+  all.elect(1);
+  all.a.propose("before");
+  all.settle();
+  all.a.log->transfer(node_id{2});
+  for (const auto* topic : {"while", "it hands over"}) {
+    all.a.propose(topic);
+    BOOST_TEST(all.a.indexes.back() == 3U);
+  }
+  BOOST_TEST(all.a.lost == (lines{"while", "it hands over"}));
+  all.settle();
+  BOOST_REQUIRE((all.b.log->role() == raft_role::leader));
+  BOOST_TEST(!all.a.log->leads());
+  all.b.propose("of the next");
+  all.settle();
+  const lines expected{"1 empty", "2 before", "3 empty", "4 of the next"};
+  BOOST_TEST(all.a.committed == expected);
+  BOOST_TEST(all.b.indexes == (std::vector<log_index>{4}));
+  // To one that cannot be reached: after an election's time it goes on.
+  all.b.log->transfer(node_id{3});
+  all.b.turn();
+  auto too_early = entry("too early");
+  all.b.log->propose(too_early);
+  all.wait(2'500ms, {1, 2});
+  BOOST_TEST(all.b.lost == (lines{"too early"}));
+  BOOST_REQUIRE(all.b.log->leads());
+  all.b.propose("again");
+  BOOST_TEST(all.b.indexes.back() == 5U);
+  all.settle();
+  BOOST_TEST(all.c.committed.back() == "5 again");
+}
+
+BOOST_AUTO_TEST_CASE(one_that_follows_hands_nothing_over) {
+  three all;
+  all.elect(1);
+  all.b.log->transfer(node_id{3});
+  all.b.turn();
+  all.settle();
+  BOOST_TEST(all.a.log->leads());
+}
+
 BOOST_AUTO_TEST_CASE(time_is_the_clocks_and_not_the_number_of_calls) {
   three all;
   all.elect(1);

@@ -9,19 +9,6 @@ using namespace cluster;
 namespace {
 
 const time_base& times = test_times;
-constexpr auto tick_interval = 20ms;
-
-/// Without limits of what is stored: each replica keeps to them by itself, and
-/// by whole pages.
-shard_options options_of(std::uint16_t shard) {
-  return {.shard = shard,
-          .shards = simulated_shards,
-          .retained_max = 20,
-          .delayed_max = 10,
-          .has_disk = true,
-          .tail_bytes = 0}; // what is on the disk is read from there
-}
-
 std::vector<node_id> everybody() {
   std::vector<node_id> all;
   for (std::uint64_t id = 1; id <= simulated_nodes; ++id)
@@ -31,10 +18,10 @@ std::vector<node_id> everybody() {
 
 } // namespace
 
-raft_node::replica::replica(std::uint16_t number, memory_rows found)
-  : shard(number),
+raft_node::replica::replica(const shard_options& options, memory_rows found)
+  : shard(options.shard),
     disk(std::move(found)),
-    state(options_of(number), effects) {
+    state(options, effects) {
   effects.on_forward = [](auto, auto&&) {};
   effects.on_forwarded = [](auto, auto) {};
   effects.on_read = [this](disk_wants&& x) { reads.push_back(std::move(x)); };
@@ -67,10 +54,10 @@ void raft_node::replica::answer_reads() {
   }
 }
 
-raft_node::raft_node(node_id id, node_world& world, broken_rule broken)
+raft_node::raft_node(node_id id, node_world& world, const node_shape& shape)
   : id_(id),
     world_(world),
-    broken_(broken),
+    shape_(shape),
     on_disk_(simulated_shards, {memory_rows{}}),
     stale_(simulated_shards) {}
 
@@ -78,6 +65,17 @@ raft_node::~raft_node() {
   told_ = false;
   replicas_.clear();
   engine_.reset();
+}
+
+/// Without limits of what is stored: each replica keeps to them by itself, and
+/// by whole pages.
+shard_options raft_node::options_of(std::uint16_t shard) const {
+  return {.shard = shard,
+          .shards = simulated_shards,
+          .retained_max = shape_.retained_max,
+          .delayed_max = shape_.delayed_max,
+          .has_disk = true,
+          .tail_bytes = 0}; // what is on the disk is read from there
 }
 
 // ---- life and death --------------------------------------------------------
@@ -103,13 +101,13 @@ void raft_node::start() {
   ++life_;
   told_ = true;
   open_store();
-  if (broken_ == broken_rule::conflicting_suffix_goes)
+  if (shape_.broken == broken_rule::conflicting_suffix_goes)
     bring_suffixes_back();
-  engine_ = std::make_unique<raft_engine>(id_, world_.now(), tick_interval);
+  engine_ = std::make_unique<raft_engine>(id_, world_.now(), shape_.tick);
   for (std::uint16_t shard = 0; shard < simulated_shards; ++shard) {
     auto& found = on_disk_[shard];
     auto made = std::make_unique<replica>(
-      shard, found[world_.random(0, found.size() - 1)]);
+      options_of(shard), found[world_.random(0, found.size() - 1)]);
     found = {made->disk};
     raft_options options;
     options.shard = shard;
@@ -120,21 +118,18 @@ void raft_node::start() {
     replicas_.back()->log = std::make_unique<raft_log>(
       options, *engine_, *store_, times, callbacks(shard));
   }
-  tick();
-  run();
 }
 
 void raft_node::crash() {
   ++life_;
   told_ = false;
-  if (broken_ == broken_rule::none && world_.random(0, 2) == 0)
+  if (shape_.broken == broken_rule::none && world_.random(0, 2) == 0)
     store_->step();
   disk_.cut_power();
   replicas_.clear();
   engine_.reset();
   store_.reset();
   held_.clear();
-  writing_ = false;
   std::mt19937 torn{static_cast<std::uint32_t>(world_.random(0, UINT32_MAX))};
   disk_.restore_power(torn);
 }
@@ -161,7 +156,7 @@ raft_callbacks raft_node::callbacks(std::uint16_t shard) {
   made.status_changed = [this, shard] {
     const auto& log = *replicas_[shard]->log;
     if (log.role() == raft_role::leader)
-      world_.leads(*this, shard, log.term());
+      world_.leads(id_, shard, log.term());
   };
   return made;
 }
@@ -181,7 +176,7 @@ void raft_node::committed(std::uint16_t shard, log_index index,
     of.proposed.erase(found);
   }
   world_.applied(
-    *this, shard, index,
+    id_, shard, index,
     entry->commands.empty() ? std::string{} : encode_entry(*entry, times), own);
   // Leases and deliveries are the leader's; they must not make a difference.
   of.effects.live_groups.clear();
@@ -195,7 +190,7 @@ void raft_node::committed(std::uint16_t shard, log_index index,
   const auto grants = std::exchange(of.effects.grants, {});
   if (own)
     world_.granted(shard, grants);
-  if (index % 8 == 0 || broken_ == broken_rule::apply_waits_for_fsync)
+  if (index % 8 == 0 || shape_.broken == broken_rule::apply_waits_for_fsync)
     flush_rows(shard);
   if (index % 32 == 0)
     sweep(shard);
@@ -210,7 +205,7 @@ void raft_node::flush_rows(std::uint16_t shard) {
   auto& all = on_disk_[shard];
   all.push_back(of.disk);
   // Rows are synced now and then; what is, need not stay in memory.
-  if (broken_ != broken_rule::none || world_.random(0, 2) == 0) {
+  if (shape_.broken != broken_rule::none || world_.random(0, 2) == 0) {
     all = {of.disk};
     of.state.stored(of.applied, of.state.last_time());
     of.answer_reads();
@@ -263,8 +258,13 @@ void raft_node::campaign(std::uint16_t shard) {
   run();
 }
 
+void raft_node::transfer(std::uint16_t shard, node_id to) {
+  replicas_[shard]->log->transfer(to);
+  run();
+}
+
 void raft_node::send(outgoing what) {
-  if (broken_ == broken_rule::apply_waits_for_fsync)
+  if (shape_.broken == broken_rule::apply_waits_for_fsync)
     held_.push_back(std::move(what));
   else
     world_.send(id_, what.to, what.shard, std::move(what.bytes));
@@ -283,59 +283,42 @@ void raft_node::run() {
     if (last < std::exchange(x->last_seen, last))
       world_.truncated();
   }
-  write_soon();
+  world_.to_write(*this);
 }
 
-void raft_node::tick() {
-  world_.after(std::chrono::milliseconds{world_.random(5, 30)},
-               [this, life = life_] {
-                 if (life != life_)
-                   return;
-                 engine_->advance(world_.now());
-                 run();
-                 tick();
-               });
+void raft_node::advance() {
+  engine_->advance(world_.now());
+  run();
 }
 
-void raft_node::write_soon() {
-  if (std::exchange(writing_, true))
-    return;
-  const auto wait = slow_                       ? world_.random(30, 700)
-                    : world_.random(0, 19) == 0 ? world_.random(10, 150)
-                                                : world_.random(1, 6);
-  world_.after(std::chrono::milliseconds{wait}, [this, life = life_] {
-    if (life == life_)
-      write();
-  });
-}
-
-void raft_node::write() {
-  writing_ = false;
-  if (broken_ == broken_rule::conflicting_suffix_goes) {
+bool raft_node::write() {
+  bool worked = false;
+  if (shape_.broken == broken_rule::conflicting_suffix_goes) {
     std::vector<std::vector<std::string>> before;
     for (std::uint16_t shard = 0; shard < simulated_shards; ++shard)
       before.push_back(stored(shard));
-    store_->step();
+    worked = store_->step();
     keep_suffixes(before);
   } else {
-    store_->step();
+    worked = store_->step();
   }
   for (auto& x : std::exchange(held_, {}))
     world_.send(id_, x.to, x.shard, std::move(x.bytes));
   if (engine_->pending())
     run();
+  return worked;
 }
 
 // ---- rules broken on purpose -----------------------------------------------
 
 /// As if the disk had what it is only asked to write.
 void raft_node::tell_early() {
-  if (broken_ == broken_rule::none
-      || broken_ == broken_rule::conflicting_suffix_goes)
+  if (shape_.broken == broken_rule::none
+      || shape_.broken == broken_rule::conflicting_suffix_goes)
     return;
   for (auto& x : replicas_) {
     x->log->appended(0);
-    if (broken_ != broken_rule::votes_wait_for_fsync)
+    if (shape_.broken != broken_rule::votes_wait_for_fsync)
       x->log->appended(x->log->last_index());
   }
 }

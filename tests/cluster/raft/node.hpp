@@ -40,19 +40,19 @@ class node_world {
 public:
   virtual time_point now() const = 0;
   virtual std::uint64_t random(std::uint64_t from, std::uint64_t to) = 0;
-  virtual void after(std::chrono::milliseconds time,
-                     std::function<void()> f) = 0;
+  /// There may be something for its disk: `write` is due some time.
+  virtual void to_write(raft_node& by) = 0;
   virtual void send(cluster::node_id from, cluster::node_id to,
                     std::uint16_t shard, std::vector<std::uint8_t> message) = 0;
   /// @param entry  its bytes; empty for Raft's own.
   /// @param own    proposed by this node, in this life.
-  virtual void applied(raft_node& by, std::uint16_t shard,
+  virtual void applied(cluster::node_id by, std::uint16_t shard,
                        cluster::log_index index, const std::string& entry,
                        bool own) = 0;
   virtual void granted(std::uint16_t shard,
                        const std::vector<cluster::claim_granted>& all) = 0;
   virtual void lost(std::uint16_t shard, const std::string& entry) = 0;
-  virtual void leads(raft_node& by, std::uint16_t shard,
+  virtual void leads(cluster::node_id by, std::uint16_t shard,
                      std::uint64_t term) = 0;
   virtual void rows(std::uint16_t shard, cluster::log_index index,
                     lines&& dump) = 0;
@@ -63,17 +63,27 @@ protected:
   ~node_world() = default;
 };
 
+/// What differs between simulations.
+struct node_shape {
+  broken_rule broken = broken_rule::none;
+  std::chrono::milliseconds tick{20}; ///< of its engine
+  std::size_t retained_max = 20;      ///< of a shard; 0: no limit
+  std::size_t delayed_max = 10;       ///< likewise
+};
+
+/// Does its work when it is told: `write` and `advance`.
 class raft_node {
 public:
   /// Off.
-  raft_node(cluster::node_id id, node_world& world, broken_rule broken);
+  raft_node(cluster::node_id id, node_world& world, const node_shape& shape);
   ~raft_node();
 
   cluster::node_id id() const noexcept { return id_; }
   bool up() const noexcept { return engine_ != nullptr; }
-  /// Writes take long.
-  void set_slow(bool slow) noexcept { slow_ = slow; }
+  /// Counts starts and crashes.
+  std::uint64_t life() const noexcept { return life_; }
 
+  /// Reads its disk; `advance` sets it going.
   void start();
   /// Loses power. What was not synced is gone, and perhaps the last group that
   /// was, which nobody has been told of, is there.
@@ -88,6 +98,13 @@ public:
   void propose(std::uint16_t shard, std::vector<cluster::command> commands);
   void receive(std::uint16_t shard, const std::vector<std::uint8_t>& message);
   void campaign(std::uint16_t shard);
+  /// Where it leads: has another node lead.
+  void transfer(std::uint16_t shard, cluster::node_id to);
+  /// Its disk writes what it was given. @returns false: nothing.
+  bool write();
+  /// Time has passed.
+  void advance();
+  time_point next_tick() const { return engine_->next_tick(); }
   /// Brings the rows up to date and has them compared.
   void flush_rows(std::uint16_t shard);
 
@@ -97,7 +114,7 @@ private:
     std::string bytes;
   };
   struct replica {
-    replica(std::uint16_t number, memory_rows found);
+    replica(const cluster::shard_options& options, memory_rows found);
     cluster::disk_finds find(const cluster::disk_wants& what) const;
     void apply(cluster::command& x, time_point now);
     /// Answers what the state asked its disk.
@@ -120,6 +137,7 @@ private:
     std::vector<std::uint8_t> bytes;
   };
 
+  cluster::shard_options options_of(std::uint16_t shard) const;
   storage::log_store_options store_options();
   void open_store();
   cluster::raft_callbacks callbacks(std::uint16_t shard);
@@ -133,9 +151,6 @@ private:
   void send(outgoing what);
   /// Turns until the engine has nothing more to do.
   void run();
-  void tick();
-  void write_soon();
-  void write();
   void tell_early();
   std::vector<std::string> stored(std::uint16_t shard) const;
   void keep_suffixes(const std::vector<std::vector<std::string>>& before);
@@ -143,7 +158,7 @@ private:
 
   cluster::node_id id_;
   node_world& world_;
-  broken_rule broken_;
+  node_shape shape_;
   temporary_directory home_;
   faulty_env disk_;
   std::unique_ptr<storage::log_store> store_;
@@ -151,11 +166,9 @@ private:
   std::vector<std::unique_ptr<replica>> replicas_;
   /// The rows of each shard that a start may find: since the last sync.
   std::vector<std::vector<memory_rows>> on_disk_;
-  std::uint64_t life_ = 0;     ///< counts starts and crashes
+  std::uint64_t life_ = 0;
   std::uint64_t proposed_ = 0; ///< counts what states wanted proposed
-  bool slow_ = false;
-  bool writing_ = false;
-  bool told_ = true; ///< the store may tell
+  bool told_ = true;           ///< the store may tell
   std::vector<outgoing> held_;
   std::vector<std::vector<std::string>> stale_; ///< suffixes, by shard
 };

@@ -12,12 +12,12 @@ raft_simulation::raft_simulation(simulation_options options)
   raft_engine::seed(options.seed);
   for (std::uint16_t i = 0; i < simulated_shards; ++i) {
     const auto seed = static_cast<std::uint32_t>(random_());
-    shards_.push_back({random_commands{seed}, {}, {}, {}, {}, {}});
+    shards_.push_back({random_commands{seed}, {}});
   }
   node_world& world = *this;
   for (std::uint64_t id = 1; id <= simulated_nodes; ++id)
-    nodes_.push_back(std::make_unique<raft_node>(static_cast<node_id>(id),
-                                                 world, options.broken));
+    nodes_.push_back(std::make_unique<raft_node>(
+      static_cast<node_id>(id), world, node_shape{options.broken}));
 }
 
 raft_simulation::~raft_simulation() = default;
@@ -25,7 +25,7 @@ raft_simulation::~raft_simulation() = default;
 std::optional<std::string> raft_simulation::run() {
   try {
     for (auto& x : nodes_)
-      x->start();
+      start(*x);
     for (std::uint16_t i = 0; i < simulated_shards; ++i)
       propose_again_and_again(i);
     after(500ms, [this] { make_trouble(); });
@@ -37,6 +37,7 @@ std::optional<std::string> raft_simulation::run() {
   } catch (const std::exception& e) {
     wrong(e.what());
   }
+  counters_.agreed = agreed_.counters();
   return wrong_;
 }
 
@@ -70,6 +71,38 @@ void raft_simulation::send(node_id from, node_id to, std::uint16_t shard,
             if (node(to).up() && !cut_.contains({from, to}))
               node(to).receive(shard, *bytes);
           });
+}
+
+// ---- disks and clocks ------------------------------------------------------
+
+void raft_simulation::start(raft_node& which) {
+  which.start();
+  tick(which);
+  which.advance();
+}
+
+void raft_simulation::tick(raft_node& which) {
+  after(std::chrono::milliseconds{random(5, 30)},
+        [this, &which, life = which.life()] {
+          if (life != which.life())
+            return;
+          which.advance();
+          tick(which);
+        });
+}
+
+void raft_simulation::to_write(raft_node& by) {
+  if (!writing_.insert(by.id()).second)
+    return;
+  const auto wait = slow_.contains(by.id()) ? random(30, 700)
+                    : random(0, 19) == 0    ? random(10, 150)
+                                            : random(1, 6);
+  after(std::chrono::milliseconds{wait}, [this, &by, life = by.life()] {
+    if (life != by.life())
+      return;
+    writing_.erase(by.id());
+    by.write();
+  });
 }
 
 // ---- clients ---------------------------------------------------------------
@@ -124,61 +157,28 @@ void raft_simulation::note(const std::string& what) {
     text(counters_.fingerprint, ' ', describe(now_), ' ', what));
 }
 
-void raft_simulation::applied(raft_node& by, std::uint16_t shard,
-                              log_index index, const std::string& entry,
-                              bool own) {
-  auto& of = shards_[shard];
-  note(text(static_cast<std::uint64_t>(by.id()), ' ', shard, ' ', index, ' ',
+void raft_simulation::applied(node_id by, std::uint16_t shard, log_index index,
+                              const std::string& entry, bool own) {
+  note(text(static_cast<std::uint64_t>(by), ' ', shard, ' ', index, ' ',
             protocol::hash64(entry)));
   if (own)
     ++counters_.acknowledged;
-  if (index <= of.history.size()) {
-    if (of.history[index - 1] != entry)
-      wrong(text("shard ", shard, ": node ",
-                 static_cast<std::uint64_t>(by.id()),
-                 " applies something else as entry ", index));
-    return;
-  }
-  if (index != of.history.size() + 1)
-    return wrong(text("shard ", shard, ": entry ", index, " out of nowhere"));
-  if (of.lost.contains(entry))
-    wrong(text("shard ", shard, ": entry ", index, " was reported as lost"));
-  of.history.push_back(entry);
-  ++counters_.committed;
+  agreed_.applied(by, shard, index, entry);
 }
 
 void raft_simulation::lost(std::uint16_t shard, const std::string& entry) {
-  auto& of = shards_[shard];
   ++counters_.lost;
-  of.lost.insert(entry);
-  if (std::find(of.history.begin(), of.history.end(), entry)
-      != of.history.end())
-    wrong(text("shard ", shard, ": a committed entry is reported as lost"));
+  agreed_.lost(shard, entry);
 }
 
-void raft_simulation::leads(raft_node& by, std::uint16_t shard,
+void raft_simulation::leads(node_id by, std::uint16_t shard,
                             std::uint64_t term) {
-  note(text("leader ", static_cast<std::uint64_t>(by.id()), ' ', term));
-  const auto [at, first] = shards_[shard].leaders.emplace(term, by.id());
-  if (first)
-    ++counters_.leaders;
-  else if (at->second != by.id())
-    wrong(text("shard ", shard, ": term ", term, " has two leaders"));
+  note(text("leader ", static_cast<std::uint64_t>(by), ' ', term));
+  agreed_.leads(by, shard, term);
 }
 
 void raft_simulation::rows(std::uint16_t shard, log_index index, lines&& dump) {
-  const auto [at, first] = shards_[shard].rows.try_emplace(index, dump);
-  if (first)
-    return;
-  ++counters_.compared;
-  if (at->second == dump)
-    return;
-  const auto different = std::mismatch(at->second.begin(), at->second.end(),
-                                       dump.begin(), dump.end());
-  wrong(text("shard ", shard, ": other rows at entry ", index, ": ",
-             different.first == at->second.end() ? "nothing" : *different.first,
-             " / ",
-             different.second == dump.end() ? "nothing" : *different.second));
+  agreed_.rows(shard, index, std::move(dump));
 }
 
 void raft_simulation::check_end() {
@@ -193,9 +193,9 @@ void raft_simulation::check_end() {
     for (auto& x : nodes_) {
       const auto who =
         text("shard ", i, ", node ", static_cast<std::uint64_t>(x->id()));
-      if (x->applied(i) != shards_[i].history.size())
-        wrong(text(who, " has applied ", x->applied(i), " of ",
-                   shards_[i].history.size()));
+      if (x->applied(i) != agreed_.last(i))
+        wrong(
+          text(who, " has applied ", x->applied(i), " of ", agreed_.last(i)));
       if (x->log(i).outstanding() != 0)
         wrong(text(who, " has not heard of ", x->log(i).outstanding(),
                    " entries it proposed"));
@@ -212,9 +212,10 @@ void raft_simulation::crash(raft_node& which,
   ++counters_.crashes;
   note("crash");
   which.crash();
+  writing_.erase(which.id());
   after(down_for, [this, &which] {
     if (!which.up())
-      which.start();
+      start(which);
   });
 }
 
@@ -229,8 +230,7 @@ void raft_simulation::make_trouble() {
     cut_.clear();
     drop_ = 0;
     delay_max_ms_ = 8;
-    for (auto& x : nodes_)
-      x->set_slow(false);
+    slow_.clear();
     break;
   case 1: { // one is alone
     const auto alone = any_node().id();
@@ -262,7 +262,7 @@ void raft_simulation::make_trouble() {
       crash(*x, down());
     break;
   case 8:
-    any_node().set_slow(true);
+    slow_.insert(any_node().id());
     break;
   case 9: {
     auto& x = any_node();
@@ -283,8 +283,7 @@ void raft_simulation::heal() {
   cut_.clear();
   drop_ = 0;
   delay_max_ms_ = 8;
-  for (auto& x : nodes_)
-    x->set_slow(false);
+  slow_.clear();
 }
 
 } // namespace troupe::test

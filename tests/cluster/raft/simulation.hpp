@@ -2,6 +2,7 @@
 // Three nodes with a replica of every shard each, in one thread and in virtual
 // time, with everything that can go wrong between and below them.
 
+#include "tests/cluster/raft/agreement.hpp"
 #include "tests/cluster/raft/node.hpp"
 #include "tests/cluster/random_commands.hpp"
 
@@ -24,24 +25,17 @@ struct simulation_options {
 };
 
 struct simulation_counters {
-  std::uint64_t committed = 0;
+  agreement_counters agreed;
   std::uint64_t acknowledged = 0; ///< to the node that proposed it
   std::uint64_t lost = 0;         ///< reported as such to that node
-  std::uint64_t leaders = 0;
   std::uint64_t crashes = 0;
   std::uint64_t truncations = 0; ///< entries of a follower that gave way
-  std::uint64_t compared = 0;    ///< states of two replicas at one index
   std::uint64_t messages = 0;
   std::uint64_t fingerprint = 0; ///< of all that happened, in its order
 };
 
-/// Runs once. What is checked, after each event:
-/// - all replicas apply the same entries under the same indexes, without gaps,
-///   whatever they lost and whenever they started;
-/// - at the same index they have the same rows;
-/// - no term of a shard has two leaders;
-/// - an entry that was reported as lost is never committed, one that was
-///   committed has the index that was foretold;
+/// Runs once. What is checked, after each event, is `agreement`; that an entry
+/// which was committed has the index that was foretold;
 /// and at the end that every shard has a leader, takes commands, and has all
 /// replicas at the same place.
 class raft_simulation : private node_world {
@@ -64,11 +58,7 @@ private:
   };
   struct shard_model {
     random_commands next;
-    recorder seen;                                     ///< grants, for `next`
-    std::vector<std::string> history;                  ///< entries, from 1
-    std::map<std::uint64_t, lines> rows;               ///< by index
-    std::map<std::uint64_t, cluster::node_id> leaders; ///< by term
-    std::set<std::string> lost;                        ///< entries
+    recorder seen; ///< grants, for `next`
   };
 
   // node_world
@@ -76,15 +66,17 @@ private:
   std::uint64_t random(std::uint64_t from, std::uint64_t to) override {
     return std::uniform_int_distribution<std::uint64_t>{from, to}(random_);
   }
-  void after(std::chrono::milliseconds time, std::function<void()> f) override;
+  void to_write(raft_node& by) override;
   void send(cluster::node_id from, cluster::node_id to, std::uint16_t shard,
             std::vector<std::uint8_t> message) override;
-  void applied(raft_node& by, std::uint16_t shard, cluster::log_index index,
-               const std::string& entry, bool own) override;
+  void applied(cluster::node_id by, std::uint16_t shard,
+               cluster::log_index index, const std::string& entry,
+               bool own) override;
   void granted(std::uint16_t shard,
                const std::vector<cluster::claim_granted>& all) override;
   void lost(std::uint16_t shard, const std::string& entry) override;
-  void leads(raft_node& by, std::uint16_t shard, std::uint64_t term) override;
+  void leads(cluster::node_id by, std::uint16_t shard,
+             std::uint64_t term) override;
   void rows(std::uint16_t shard, cluster::log_index index,
             lines&& dump) override;
   void truncated() override { ++counters_.truncations; }
@@ -99,6 +91,10 @@ private:
   raft_node& any_node() { return *nodes_[random(0, nodes_.size() - 1)]; }
   raft_node* leader_of(std::uint16_t shard);
   void note(const std::string& what);
+  void after(std::chrono::milliseconds time, std::function<void()> f);
+  void start(raft_node& which);
+  /// Has the node notice that time passes, as long as it lives.
+  void tick(raft_node& which);
   void run_until(time_point end);
   void propose_again_and_again(std::uint16_t shard);
   void propose(std::uint16_t shard, raft_node& to);
@@ -118,6 +114,10 @@ private:
   double drop_ = 0;
   std::uint64_t delay_max_ms_ = 8;
   std::set<std::pair<cluster::node_id, cluster::node_id>> cut_;
+  std::set<cluster::node_id> slow_;    ///< writes take long
+  std::set<cluster::node_id> writing_; ///< a write is on its way
+  agreement agreed_{simulated_shards,
+                    [this](const std::string& what) { wrong(what); }};
   std::optional<std::string> wrong_;
   simulation_counters counters_;
 };
