@@ -35,9 +35,7 @@ struct inbound_noted {
   bool begun = true;
 };
 /// The session's shard has the states of outbound QoS 2 messages.
-struct outbound_noted {
-  std::uint32_t token = 0;
-};
+struct outbound_noted {};
 /// A message of a group is this client's alone now.
 struct group_taken {
   std::uint16_t packet_identifier = 0;

@@ -288,8 +288,8 @@ void connection::handle(client_event& what) {
       session_->on_inbound_noted(*inbound);
     else if (const auto* taken = std::get_if<group_taken>(&what))
       session_->on_group_taken(*taken);
-    else if (const auto* outbound = std::get_if<outbound_noted>(&what))
-      session_->on_outbound_noted(*outbound);
+    else if (std::holds_alternative<outbound_noted>(what))
+      session_->on_outbound_noted();
     else if (auto* page =
                std::get_if<std::unique_ptr<cluster::fetched_page>>(&what))
       session_->on_fetched(**page);

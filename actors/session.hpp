@@ -81,7 +81,7 @@ public:
   void on_hold_committed(const hold_committed& x);
   void on_subscription_kept(const subscription_kept& x);
   void on_inbound_noted(const inbound_noted& x);
-  void on_outbound_noted(const outbound_noted& x);
+  void on_outbound_noted();
   void on_group_taken(const group_taken& x);
   void on_fetched(cluster::fetched_page& page);
   void on_retained(cluster::retained_page& page);

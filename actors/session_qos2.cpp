@@ -105,7 +105,7 @@ void session::send_notes() {
   at().to_shard(at().shard_of(client_id_), std::move(command));
 }
 
-void session::on_outbound_noted(const actors::outbound_noted&) {
+void session::on_outbound_noted() {
   auto& notes = extras_->notes;
   notes.waiting = false;
   send_items(std::exchange(notes.under_way, {}));

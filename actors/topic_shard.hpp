@@ -106,7 +106,7 @@ private:
   void inbound_begun(client_ref who, std::uint16_t identifier) override;
   void inbound_ended(client_ref who, std::uint16_t identifier) override;
   void group_taken(client_ref who, std::uint16_t identifier) override;
-  void outbound_noted(client_ref who, std::uint32_t token) override;
+  void outbound_noted(client_ref who) override;
   void fetched(client_ref who, cluster::fetched_page&& page) override;
   void retained(client_ref who, cluster::retained_page&& page) override;
   void read(cluster::disk_wants&& what) override;

@@ -197,8 +197,8 @@ void topic_shard::group_taken(client_ref who, std::uint16_t identifier) {
   at().to_client(who, actors::group_taken{identifier});
 }
 
-void topic_shard::outbound_noted(client_ref who, std::uint32_t token) {
-  at().to_client(who, actors::outbound_noted{token});
+void topic_shard::outbound_noted(client_ref who) {
+  at().to_client(who, actors::outbound_noted{});
 }
 
 void topic_shard::fetched(client_ref who, cluster::fetched_page&& page) {

@@ -97,8 +97,7 @@ struct outbound_command {
   std::vector<kept_message> kept;
   /// Of these, what shards keep for groups: they need not any more.
   std::vector<group_place> taken;
-  client_ref who; ///< waits for `token`
-  std::uint32_t token = 0;
+  client_ref who; ///< waits
 };
 
 /// A durable session holds, or no longer holds, a filter in this shard.

@@ -90,7 +90,7 @@ public:
   /// A message of a group is the client's alone.
   virtual void group_taken(client_ref who, std::uint16_t identifier) = 0;
   /// The states of an `outbound_command` are committed.
-  virtual void outbound_noted(client_ref who, std::uint32_t token) = 0;
+  virtual void outbound_noted(client_ref who) = 0;
   virtual void fetched(client_ref who, fetched_page&& page) = 0;
   virtual void retained(client_ref who, retained_page&& page) = 0;
 

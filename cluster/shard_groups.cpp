@@ -17,7 +17,7 @@ constexpr std::size_t group_page = 256;
 } // namespace
 
 void shard_state_machine::on(group_online_command& x, time_point) {
-  if (auto* row = find_filter(x.share_name, x.filter))
+  if (auto* row = find_group(x.share_name, x.filter))
     hand_out(*row, most_leased);
 }
 
@@ -119,7 +119,7 @@ void shard_state_machine::sum_up(filter_state& row, std::size_t at_least) {
 void shard_state_machine::on(group_done_command& x, time_point) {
   if (x.who)
     effects_.group_taken(x.who, x.packet_identifier);
-  auto* row = find_filter(x.share_name, x.filter);
+  auto* row = find_group(x.share_name, x.filter);
   if (row == nullptr)
     return;
   finish(*row, x.sequence);
@@ -132,7 +132,7 @@ void shard_state_machine::on(group_done_command& x, time_point) {
 }
 
 void shard_state_machine::on(group_cursor_command& x, time_point) {
-  auto* row = find_filter(x.share_name, x.filter);
+  auto* row = find_group(x.share_name, x.filter);
   if (row == nullptr || x.up_to <= row->group->up_to)
     return;
   auto& group = *row->group;
@@ -148,7 +148,7 @@ void shard_state_machine::on(group_cursor_command& x, time_point) {
 }
 
 void shard_state_machine::on(group_return_command& x, time_point now) {
-  auto* row = find_filter(x.share_name, x.filter);
+  auto* row = find_group(x.share_name, x.filter);
   if (row == nullptr) {
     effects_.dropped(drop_reason::session_ended, 1);
     return;

@@ -10,19 +10,25 @@ namespace troupe::cluster {
 // ---- filters ---------------------------------------------------------------
 
 std::string shard_state_machine::row_key(const filter_name& name) {
-  return name.by_topic() ? name.filter : name.share_name + '\0' + name.filter;
+  return name.by_topic() ? name.filter : row_key(name.share_name, name.filter);
+}
+
+std::string shard_state_machine::row_key(std::string_view share_name,
+                                         std::string_view filter) {
+  std::string key;
+  key.reserve(share_name.size() + 1 + filter.size());
+  return key.append(share_name).append(1, '\0').append(filter);
 }
 
 shard_state_machine::filter_state*
-shard_state_machine::find_filter(std::string_view share_name,
-                                 std::string_view filter) {
-  return filters_.find(row_key({std::string{share_name}, std::string{filter}}));
+shard_state_machine::find_group(std::string_view share_name,
+                                std::string_view filter) {
+  return filters_.find(row_key(share_name, filter));
 }
 
 bool shard_state_machine::keeps_for_group(std::string_view share_name,
                                           std::string_view filter) const {
-  return filters_.peek(row_key({std::string{share_name}, std::string{filter}}))
-         != nullptr;
+  return filters_.peek(row_key(share_name, filter)) != nullptr;
 }
 
 /// Whatever is not a part of the row, of one that has come into memory.
@@ -113,7 +119,8 @@ void shard_state_machine::uncount_cursor(const holder_rows& of,
 
 void shard_state_machine::on(hold_command& x, time_point) {
   const auto& wanted = x.subscription;
-  auto* row = find_filter(wanted.share_name, wanted.filter);
+  const filter_name name{wanted.share_name, wanted.filter};
+  auto* row = filters_.find(row_key(name));
   if (!x.holds) {
     if (row != nullptr)
       remove_holder(x.client_id, *row);
@@ -121,7 +128,7 @@ void shard_state_machine::on(hold_command& x, time_point) {
     return;
   }
   if (row == nullptr)
-    row = &make_filter({wanted.share_name, wanted.filter});
+    row = &make_filter(name);
   auto& held = holders_.change(x.client_id);
   auto* one = find_holder(held, row->row.id);
   if (one == nullptr) {

@@ -383,7 +383,7 @@ void shard_state_machine::on(outbound_command& x, time_point) {
               group_done_command{place.share_name, place.filter,
                                  place.position.sequence});
   }
-  effects_.outbound_noted(x.who, x.token);
+  effects_.outbound_noted(x.who);
 }
 
 } // namespace troupe::cluster

@@ -292,8 +292,11 @@ private:
   // shard_holders.cpp
   /// Those by topic have the topic, which has no U+0000, others two parts.
   static std::string row_key(const filter_name& name);
-  filter_state* find_filter(std::string_view share_name,
-                            std::string_view filter);
+  /// Of one that no topic alone tells.
+  static std::string row_key(std::string_view share_name,
+                             std::string_view filter);
+  filter_state* find_group(std::string_view share_name,
+                           std::string_view filter);
   filter_state& make_filter(const filter_name& name);
   void remember(filter_state& x);
   void remove_filter(filter_state& row);

@@ -44,7 +44,7 @@ std::size_t routed(const lines& from, const char* payload) {
 }
 
 outbound_command note(std::uint64_t epoch, std::vector<outbound_state> states) {
-  return {"c", epoch, std::move(states), {}, {}, owner, 4};
+  return {"c", epoch, std::move(states), {}, {}, owner};
 }
 
 } // namespace
@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(outbound_states_are_kept_in_the_order_of_their_sending) {
     return describe(*shard.effects.grants.back().record);
   };
   const std::string before = "next 1 subscriptions kept awaiting outbound";
-  BOOST_TEST(shard(note(1, {{{1, 7}, 3}, {{0, 7}, 4}})) == lines{"noted 1 4"},
+  BOOST_TEST(shard(note(1, {{{1, 7}, 3}, {{0, 7}, 4}})) == lines{"noted 1"},
              each);
   BOOST_TEST(record() == before + " 3:1:7:0 4:0:7:0 cursors");
   shard(note(
@@ -296,8 +296,7 @@ BOOST_AUTO_TEST_CASE(what_no_shard_keeps_for_a_session_is_its_own_when_sent) {
   sent.taken.push_back({"g", "t", {1, 3}});
   auto again = sent; // a checkpoint may have brought it already
   // The group's shard hears of it by way of the outbox: both or none.
-  BOOST_TEST(shard(sent) == (lines{"forward 1 1 done g t 3", "noted 1 4"}),
-             each);
+  BOOST_TEST(shard(sent) == (lines{"forward 1 1 done g t 3", "noted 1"}), each);
   shard(again);
   shard(note(1, {{{}, 7, state::released}, {{}, 8, state::finished}}));
   // What its shard kept for it may become its own, too: unsubscribed.

@@ -71,7 +71,7 @@ public:
     case 10:
       return inbound_forget_command{who, random_() % 9};
     case 11: {
-      outbound_command x{who, epoch, {}, {}, {}, from, 1};
+      outbound_command x{who, epoch, {}, {}, {}, from};
       for (auto i = random_() % 3; i > 0; --i)
         x.states.push_back({{shard, random_() % 300},
                             id,

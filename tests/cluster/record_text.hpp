@@ -137,7 +137,7 @@ public:
   }
   record_text& operator<<(const cluster::outbound_command& x) {
     return *this << "outbound" << x.client_id << x.epoch << x.states << x.kept
-                 << x.taken << x.who << x.token;
+                 << x.taken << x.who;
   }
   record_text& operator<<(const cluster::hold_command& x) {
     return *this << "hold" << x.client_id << x.subscription << x.holds << x.who

@@ -210,9 +210,9 @@ public:
   void group_taken(cluster::client_ref who, std::uint16_t id) override {
     write("taken ", who.slot, ' ', id);
   }
-  void outbound_noted(cluster::client_ref who, std::uint32_t token) override {
+  void outbound_noted(cluster::client_ref who) override {
     if (who)
-      write("noted ", who.slot, ' ', token);
+      write("noted ", who.slot);
   }
   void fetched(cluster::client_ref who, cluster::fetched_page&& x) override {
     auto line = text("fetched ", who.slot, " to ", x.up_to,
