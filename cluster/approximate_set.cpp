@@ -52,9 +52,11 @@ void approximate_set::add(std::string_view name) {
     auto* x = place.load(std::memory_order_relaxed);
     if (x != nullptr && has(*x, hash))
       return;
-    const bool fresh = x == nullptr;
-    if (fresh)
-      x = new part{lines};
+    std::unique_ptr<part> made;
+    if (x == nullptr) {
+      made = std::make_unique<part>(lines);
+      x = made.get();
+    }
     lines = 2 * x->count;
     if (x->names == x->count * names_of_line)
       continue;
@@ -63,8 +65,8 @@ void approximate_set::add(std::string_view name) {
     for_each_bit(hash, [&](std::size_t word, std::uint64_t bit) {
       words[word].fetch_or(bit, std::memory_order_release);
     });
-    if (fresh)
-      place.store(x, std::memory_order_release);
+    if (made)
+      place.store(made.release(), std::memory_order_release);
     return;
   }
 }

@@ -202,17 +202,17 @@ disk_finds finder::operator()(const backlog_wants& what) const {
   const auto last =
     what.only.empty() ? what.up_to : std::min(what.up_to, what.only.back());
   found.up_to = last;
-  for (const auto& [filter, after] : what.filters) {
+  for (const auto& asked : what.filters) {
     std::size_t taken = 0;
-    scan(row_family::backlog, storage::key_of(shard_, filter),
-         page_key(shard_, filter, after + 1),
+    scan(row_family::backlog, storage::key_of(shard_, asked.filter),
+         page_key(shard_, asked.filter, asked.after + 1),
          [&](std::string_view key, std::string_view value) {
            last_row row;
            decode(row_family::backlog, key, value, row);
            for (auto& x : row.page.entries) {
              if (x.sequence > last)
                return false;
-             if (x.sequence <= after
+             if (x.sequence <= asked.after
                  || (!what.only.empty()
                      && !std::binary_search(what.only.begin(), what.only.end(),
                                             x.sequence)))
@@ -226,7 +226,7 @@ disk_finds finder::operator()(const backlog_wants& what) const {
              one.sequence = x.sequence;
              if (x.message)
                one.message = std::move(x.message);
-             one.filters.push_back(filter);
+             one.filters.push_back(asked.filter);
            }
            return true;
          });

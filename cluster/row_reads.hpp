@@ -39,6 +39,7 @@ struct retained_wants {
   std::string filter;
   std::string after; ///< key; empty: from the start
   std::size_t limit = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that the compiler compares to
   friend auto operator<=>(const retained_wants&,
                           const retained_wants&) = default;
 };

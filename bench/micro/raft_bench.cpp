@@ -138,7 +138,7 @@ void empty_call(benchmark::State& state) {
   one.logs[0]->campaign();
   one.turn();
   one.sync();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     one.logs[0]->campaign();
     one.engine.turn();
   }
@@ -150,7 +150,7 @@ void tick(benchmark::State& state) {
   const auto shards = static_cast<std::uint16_t>(state.range(0));
   node one{1, 3, shards};
   auto now = start;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     one.engine.advance(now += 100ms);
     one.engine.turn();
     if (!one.sent.empty()) { // the followers look for a leader
@@ -173,7 +173,7 @@ void heartbeat(benchmark::State& state) {
   all.nodes[0]->turn();
   const auto [to, bytes] = all.nodes[0]->sent.at(0);
   auto& follower = *all.nodes[to - 1];
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     follower.logs[0]->step(bytes);
     follower.engine.turn();
     follower.sent.clear();
@@ -188,7 +188,7 @@ void entry_of_one(benchmark::State& state) {
   one.turn();
   one.sync();
   const auto entry = entry_of(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto index = one.logs[0]->propose(entry);
     one.engine.turn();
     one.logs[0]->appended(index);
@@ -203,7 +203,7 @@ BENCHMARK(entry_of_one)->Arg(64)->Arg(1'024)->Arg(65'536)->Iterations(4'000);
 void entry_of_three(benchmark::State& state) {
   three_nodes all;
   const auto entry = entry_of(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     all.nodes[0]->logs[0]->propose(entry);
     all.nodes[0]->engine.turn();
     while (all.carry()) {

@@ -47,7 +47,7 @@ void count(benchmark::State& state, std::size_t bytes) {
 void encode(benchmark::State& state) {
   const auto x = entry(static_cast<std::size_t>(state.range(0)));
   std::size_t bytes = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto encoded = cluster::encode_entry(x, times);
     benchmark::DoNotOptimize(encoded.data());
     bytes = encoded.size();
@@ -59,7 +59,7 @@ BENCHMARK(encode)->Arg(64)->Arg(1'024);
 void decode(benchmark::State& state) {
   const auto bytes = cluster::encode_entry(
     entry(static_cast<std::size_t>(state.range(0))), times);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto x = cluster::decode_entry(
       {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
       times);

@@ -70,7 +70,7 @@ void synced_batches(benchmark::State& state, std::int64_t size) {
 
   std::uint64_t index = 0;
   std::vector<double> us;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     rocksdb::WriteBatch batch;
     for (std::int64_t n = 0; n < size; ++n, ++index)
       batch.Put(key_of(static_cast<std::uint16_t>(index % shards), index),
@@ -112,7 +112,7 @@ void log_store_groups(benchmark::State& state) {
       log.append(shard, ++next[shard], entry);
   std::vector<appended> told;
   std::int64_t entries = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     told.clear();
     {
       std::unique_lock lock{mutex};
@@ -150,7 +150,7 @@ void log_store_single(benchmark::State& state) {
   });
   std::uint64_t index = 0;
   std::vector<double> us;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto begin = clock_type::now();
     log.append(1, ++index, entry);
     std::unique_lock lock{mutex};
