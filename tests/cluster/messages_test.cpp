@@ -6,7 +6,6 @@
 
 using namespace troupe::cluster;
 using namespace troupe::test;
-using troupe::protocol::reason_code;
 
 namespace {
 
