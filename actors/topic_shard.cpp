@@ -167,6 +167,7 @@ void topic_shard::propose() {
   next_ = std::make_shared<cluster::log_entry>();
   next_->at = shard_time();
   next_->commands = take_gathered();
+  state_.log_what_is_held(next_->commands);
   if (gathered_.empty())
     owed_in_log_ = std::exchange(owed_, {});
   next_is_logged_ = std::any_of(next_->commands.begin(), next_->commands.end(),

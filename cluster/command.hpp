@@ -15,7 +15,8 @@ struct publish_command {
   client_ref publisher;            ///< who waits for `token`; may be nobody
   std::uint32_t token = 0;         ///< the publisher's own number, echoed
   std::uint32_t delay_seconds = 0; ///< `$delayed`
-  /// False: only kept in order with what the publisher has outstanding here.
+  /// False: only kept in order with what the publisher has outstanding here,
+  /// unless somebody holds a filter of it when it is proposed.
   bool logged = true;
   /// Of a QoS 2 publication of a durable session: it is applied once.
   std::optional<inbound_identity> inbound{};

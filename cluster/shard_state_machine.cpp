@@ -169,6 +169,29 @@ void shard_state_machine::match(std::string_view topic) {
     matched_.push_back(by_id_.at(id));
 }
 
+bool shard_state_machine::may_match(std::string_view topic) {
+  if (filters_.knows(topic) ? filters_.find(topic) != nullptr
+                            : may_be_held(topic))
+    return true;
+  matched_ids_.clear();
+  definitions_.match(topic, matched_ids_);
+  return !matched_ids_.empty();
+}
+
+void shard_state_machine::log_what_is_held(std::vector<command>& next) {
+  bool holds = false; // something before it, whatever the filter
+  for (auto& x : next) {
+    const auto* forwarded = std::get_if<forward_command>(&x);
+    const auto* hold = std::get_if<hold_command>(
+      forwarded != nullptr ? &forwarded->what->what : &x);
+    holds |= hold != nullptr && hold->holds;
+    if (auto* publish = std::get_if<publish_command>(&x);
+        publish != nullptr && !publish->logged
+        && publish->message->qos() != qos::at_most_once)
+      publish->logged = holds || may_match(publish->message->topic());
+  }
+}
+
 bool shard_state_machine::publish_now(const message_ptr& message,
                                       time_point now) {
   const auto sequence = ++at_.sequence;

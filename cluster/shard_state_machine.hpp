@@ -95,6 +95,11 @@ public:
   void supply(row_finds&& found);
   /// Applies one command at the shard's time `now`.
   void apply(command& x, time_point now);
+  /// Has publications logged that go unlogged because nobody held a filter of
+  /// their topic when they came in, if somebody does by now: what is kept for a
+  /// session must not be overtaken by what is not.
+  /// @param next  to be proposed, and all before it is applied.
+  void log_what_is_held(std::vector<command>& next);
   /// What `shard_effects::read` asked for.
   void answer(disk_finds&& found, time_point now);
 
@@ -267,6 +272,8 @@ private:
   bool publish_unlogged(const message_ptr& message);
   /// Filters that match, in `matched_`.
   void match(std::string_view topic);
+  /// Whether there is such a filter, or may be one on the disk.
+  bool may_match(std::string_view topic);
   void forward(std::uint16_t to, command&& what);
   void time_passed(timer_row&& due, time_point now);
   // shard_retained.cpp

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <set>
 
 using namespace troupe::test;
@@ -85,6 +86,49 @@ BOOST_AUTO_TEST_CASE(mqtt5_4_6_0_5_order_is_kept_between_both_paths) {
     const auto got = durable->payloads();
     BOOST_REQUIRE(!got.empty());
     BOOST_TEST(got == numbered(std::stoi(got.front()), 300), each);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(
+  mqtt5_4_6_0_5_order_is_kept_for_who_subscribes_meanwhile_and_comes_back) {
+  // The publications come in at any time while the filter comes into force.
+  // They wait for the client's quota when its connection ends; the shards have
+  // those that were logged, the session has the others.
+  on_every_shape([](std::size_t homes, auto delay) {
+    for (const std::string filter : {"t/1", "t/+"})
+      for (auto before = 0ms; before < 16ms; ++before)
+        BOOST_TEST_CONTEXT(filter << " after " << before.count() << " ms") {
+          manual_node node{options_with(homes, delay)};
+          const auto back = [&](bool anew) -> client& {
+            return node.connect(homes - 1,
+                                {.id = "s",
+                                 .clean_start = anew,
+                                 .expiry = 100,
+                                 .receive_maximum = anew ? std::uint16_t{1}
+                                                         : std::uint16_t{100}});
+          };
+          auto& subscriber = back(true);
+          subscriber.acks = false;
+          node.subscribe(subscriber, "first");
+          auto& publisher = node.connect(0, {.id = "p", .expiry = 100});
+          publisher.publish("first", "");
+          node.settle();
+          subscriber.subscribe(filter, {.maximum_qos = qos::at_least_once});
+          node.run_until_idle();
+          node.advance(before);
+          for (int i = 0; i < 6; ++i) // QoS 2 is logged whoever subscribes
+            publisher.publish(
+              "t/1", std::to_string(i),
+              {.qos = i % 3 == 0 ? qos::exactly_once : qos::at_least_once});
+          node.settle();
+          BOOST_TEST(publisher.completed == 7U);
+          subscriber.drop();
+          node.settle();
+          auto& again = back(false);
+          node.settle();
+          const auto got = again.payloads("t/1");
+          BOOST_TEST(std::is_sorted(got.begin(), got.end()));
+        }
   });
 }
 

@@ -6,7 +6,6 @@
 
 using namespace troupe::cluster;
 using namespace troupe::test;
-using troupe::protocol::reason_code;
 
 namespace {
 
@@ -97,6 +96,45 @@ BOOST_AUTO_TEST_CASE(an_unlogged_publish_is_for_who_is_there_only) {
   BOOST_TEST(shard(x) == (lines{"route t x 0", "ack 5 42 0"}), each);
   BOOST_TEST(shard.state.stored_count() == 0U);
   BOOST_TEST(shard.state.retained_count() == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_by_now_is_logged_though_it_was_not_to_be) {
+  test_shard shard;
+  const auto unlogged = [](const char* topic, qos level = qos::at_least_once) {
+    return publish_command{
+      make_message(topic, topic, {.qos = level}), {5, 1, 0}, 1, 0, false};
+  };
+  const auto logged = [&](std::vector<command> next) {
+    shard.state.log_what_is_held(next);
+    lines topics;
+    for (const auto& x : next)
+      if (const auto* publish = std::get_if<publish_command>(&x);
+          publish != nullptr && publish->logged)
+        topics.push_back(payload_of(*publish->message));
+    return topics;
+  };
+  const std::vector<command> all{unlogged("t/1"), unlogged("t/2"),
+                                 unlogged("t/1", qos::at_most_once),
+                                 unlogged("u"), unlogged("v")};
+  BOOST_TEST(logged(all).empty());
+  shard(hold("away", "t/+"));
+  shard(hold("away", "u"));
+  BOOST_TEST(logged(all) == (lines{"t/1", "t/2", "u"}), each);
+  shard(unhold("away", "t/+"));
+  BOOST_TEST(logged(all) == lines{"u"}, each);
+  shard(unhold("away", "u"));
+  BOOST_TEST(logged(all).empty());
+
+  // A hold that is proposed with them, by this shard or by another one.
+  forward_command forwarded;
+  forwarded.what = std::make_shared<boxed_command>();
+  forwarded.what->what = hold("away", "t/+");
+  for (const command& x : {hold("away", "t/+"), command{forwarded}})
+    BOOST_TEST(logged({unlogged("t/1"), x, unlogged("t/2"),
+                       unlogged("t/3", qos::at_most_once)})
+                 == lines{"t/2"},
+               each);
+  BOOST_TEST(logged({unhold("away", "t/+"), unlogged("t/1")}).empty());
 }
 
 BOOST_AUTO_TEST_CASE(retained_messages_are_read_with_their_sequences) {
