@@ -299,11 +299,11 @@ BOOST_AUTO_TEST_CASE(random_crashes_leave_sessions_and_shards_of_one_mind) {
     std::map<std::string, std::uint64_t> lives;
     for (std::uint16_t i = 0; i < 4; ++i) {
       node[i].snapshot();
-      for (const auto& [name, x] : node[i].rows.sessions) {
-        lives[name] = x.incarnation;
-        for (const auto& y : x.record->subscriptions)
+      for (const auto& x : node[i].rows.sessions) {
+        lives[x.first] = x.second.incarnation;
+        for (const auto& y : x.second.record->subscriptions)
           for_each_shard_of(y.filter, 4, [&](std::uint16_t shard) {
-            wanted.insert(text(shard, ' ', name, ' ', y.filter));
+            wanted.insert(text(shard, ' ', x.first, ' ', y.filter));
           });
       }
     }

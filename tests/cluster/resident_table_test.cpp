@@ -288,6 +288,9 @@ void run_model() {
   }
 }
 
+template <class Key, class Entry>
+using hashed = std::unordered_map<Key, Entry>;
+
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_sorted_table_has_what_was_put_in) {
@@ -295,5 +298,5 @@ BOOST_AUTO_TEST_CASE(a_sorted_table_has_what_was_put_in) {
 }
 
 BOOST_AUTO_TEST_CASE(a_hashed_table_has_what_was_put_in) {
-  run_model<resident_table<int, std::unordered_map>>();
+  run_model<resident_table<int, hashed>>();
 }

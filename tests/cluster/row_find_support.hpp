@@ -38,24 +38,24 @@ struct found_disk {
     write([&](auto& out) { out.page(filter, x.entries.back().sequence, &x); });
   }
 
-  cluster::row_finds rows_of(cluster::row_wants what) const {
+  cluster::row_finds rows_of(const cluster::row_wants& what) const {
     return get<cluster::row_finds>(what);
   }
-  cluster::backlog_finds backlog(cluster::backlog_wants what) const {
-    return get<cluster::backlog_finds>(std::move(what));
+  cluster::backlog_finds backlog(const cluster::backlog_wants& what) const {
+    return get<cluster::backlog_finds>(what);
   }
   cluster::retained_finds retained(cluster::retained_wants what) const {
     cluster::row_wants asked;
     asked.pages.push_back(std::move(what));
-    return std::move(rows_of(std::move(asked)).pages.at(0).second);
+    return std::move(rows_of(asked).pages.at(0).second);
   }
-  cluster::clean_finds clean(cluster::clean_wants what) const {
-    return get<cluster::clean_finds>(std::move(what));
+  cluster::clean_finds clean(const cluster::clean_wants& what) const {
+    return get<cluster::clean_finds>(what);
   }
 
 private:
   template <class T>
-  T get(cluster::disk_wants what) const {
+  T get(const cluster::disk_wants& what) const {
     return std::get<T>(cluster::find(rows, found_shard, record_times, what));
   }
 };

@@ -107,7 +107,8 @@ public:
 private:
   void connect(std::uint16_t shard) {
     auto& effects = shards_[shard]->effects;
-    effects.on_forward = [this](std::uint16_t to, auto&& x) {
+    effects.on_forward = [this](std::uint16_t to,
+                                cluster::forward_command&& x) {
       forwarded.push_back(describe(x.what->what));
       network.emplace_back(to, std::move(x));
     };
