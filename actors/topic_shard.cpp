@@ -25,6 +25,7 @@ cluster::shard_options options_of(home& at, std::uint16_t shard) {
   options.shards = shards;
   options.retain = limits.retain_available && limits.retainer_enable;
   options.retained_max = share(limits.retainer_max_messages);
+  options.retained_payload_max = limits.retainer_max_payload_size;
   options.delayed_max = share(limits.delayed_max_messages);
   options.has_disk = at.keeps_on_disk();
   options.stored_bytes_max = limits.stored_bytes_max;

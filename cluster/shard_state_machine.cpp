@@ -195,7 +195,7 @@ void shard_state_machine::log_what_is_held(std::vector<command>& next) {
 bool shard_state_machine::publish_now(const message_ptr& message,
                                       time_point now) {
   const auto sequence = ++at_.sequence;
-  if (message->retain() && options_.retain && !message->expired(now))
+  if (retains(*message) && !message->expired(now))
     retain(message, sequence);
   bool somebody = false;
   match(message->topic());

@@ -29,7 +29,9 @@ struct shard_options {
   std::size_t shards = 16;
   bool retain = true;
   std::size_t retained_max = 0; ///< messages, 0: no limit
-  std::size_t delayed_max = 0;  ///< messages, 0: no limit
+  /// Payload of a retained message, in bytes: a larger one is only delivered.
+  std::size_t retained_payload_max = ~std::size_t{0};
+  std::size_t delayed_max = 0; ///< messages, 0: no limit
   /// Of stored messages, 0: no limit. With a disk, of each filter, in its
   /// pages; without, of the whole shard.
   std::size_t stored_bytes_max = 0;
@@ -261,6 +263,10 @@ private:
   void want_message(const protocol::message& x, row_wants& to);
   void want_filter(std::string_view topic, row_wants& to);
   void want_retained(std::string_view topic, row_wants& to);
+  bool retains(const protocol::message& x) const noexcept {
+    return x.retain() && options_.retain
+           && x.payload().size() <= options_.retained_payload_max;
+  }
   void want_time(time_point now, row_wants& to);
   void want_restart(const restart_command& x, row_wants& to);
   bool may_be_held(std::string_view topic) const {

@@ -41,7 +41,7 @@ void shard_state_machine::want_retained(std::string_view topic, row_wants& to) {
 void shard_state_machine::want_message(const protocol::message& x,
                                        row_wants& to) {
   want_filter(x.topic(), to);
-  if (x.retain() && options_.retain)
+  if (retains(x))
     want_retained(x.topic(), to);
 }
 

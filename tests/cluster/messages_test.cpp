@@ -156,6 +156,17 @@ BOOST_AUTO_TEST_CASE(retained_messages_are_read_with_their_sequences) {
   BOOST_TEST(shard.state.retained_count() == 0U);
 }
 
+BOOST_AUTO_TEST_CASE(a_payload_that_is_too_large_is_delivered_not_retained) {
+  test_shard shard({.shard = 3, .retained_payload_max = 4});
+  shard(hold("away", "a"));
+  publish(shard, "a", "1234", {.retain = true});
+  publish(shard, "a", "12345", {.retain = true});
+  BOOST_TEST(shard.state.stored_count() == 2U);
+  shard(retained_read{"a", {7, 1, 0}, 8, {}, 5});
+  BOOST_TEST(payload_of(*shard.effects.retained_pages.back().rows.at(0).message)
+             == "1234");
+}
+
 BOOST_AUTO_TEST_CASE(
   retained_messages_are_bounded_and_replacing_needs_no_room) {
   test_shard shard({.shard = 3, .retained_max = 1});
