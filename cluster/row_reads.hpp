@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,9 +40,10 @@ struct retained_wants {
   std::string filter;
   std::string after; ///< key; empty: from the start
   std::size_t limit = 0;
-  // NOLINTNEXTLINE(modernize-use-nullptr): the 0 that the compiler compares to
-  friend auto operator<=>(const retained_wants&,
-                          const retained_wants&) = default;
+  friend bool operator<(const retained_wants& a, const retained_wants& b) {
+    return std::tie(a.filter, a.after, a.limit)
+           < std::tie(b.filter, b.after, b.limit);
+  }
 };
 struct retained_finds {
   std::vector<std::pair<std::string, retained_row>> rows; ///< by key
