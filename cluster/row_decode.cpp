@@ -160,13 +160,7 @@ public:
     made.topic = topic_;
     made.properties[0] = take(from.getPropertiesSize());
     made.payload = take(from.getPayloadSize());
-    made.qos = read_qos(from.getQos());
-    made.retain = from.getRetain();
-    if (from.getHasExpiry())
-      made.message_expiry_interval = from.getExpiryInterval();
-    made.received_at = read_past(from.getReceivedAt(), in_.times);
-    made.publisher = from.getPublisher();
-    return protocol::message::make(made);
+    return read_header(from, made, in_);
   }
   void end() const {
     if (!rest_.empty())

@@ -215,14 +215,7 @@ std::string encode_row(const page_row& x, const time_base& times) {
         }
         entry.setPropertiesSize(put(message->properties()));
         entry.setPayloadSize(put(message->payload()));
-        entry.setQos(static_cast<std::uint8_t>(message->qos()));
-        entry.setRetain(message->retain());
-        if (message->has_expiry()) {
-          entry.setHasExpiry(true);
-          entry.setExpiryInterval(message->expiry_interval());
-        }
-        entry.setReceivedAt(times.to_stored(message->received_at()));
-        entry.setPublisher(message->publisher());
+        write_header(entry, *message, times);
       }
     });
 }

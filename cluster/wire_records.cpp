@@ -9,8 +9,7 @@ namespace troupe::cluster {
 namespace {
 
 constexpr std::size_t word_bytes = sizeof(capnp::word);
-constexpr std::size_t text_max = 65'535;        // of a string of MQTT, 1.5.4
-constexpr std::size_t packet_max = 268'435'455; // Remaining Length, 2.1.4
+constexpr std::size_t text_max = 65'535; // of a string of MQTT, 1.5.4
 
 void put_u32(char* to, std::size_t x) {
   for (unsigned i = 0; i < 4; ++i)
@@ -118,14 +117,7 @@ void write(wire::Message::Builder to, const protocol::message& x,
   if (const auto properties = x.properties(); !properties.empty())
     copy_to(to.initProperties(static_cast<unsigned>(properties.size())),
             properties);
-  to.setQos(static_cast<std::uint8_t>(x.qos()));
-  to.setRetain(x.retain());
-  if (x.has_expiry()) {
-    to.setHasExpiry(true);
-    to.setExpiryInterval(x.expiry_interval());
-  }
-  to.setReceivedAt(times.to_stored(x.received_at()));
-  to.setPublisher(x.publisher());
+  write_header(to, x, times);
 }
 
 void write(wire::Subscription::Builder to, const subscription_record& x) {
@@ -321,16 +313,7 @@ message_ptr read(wire::Message::Reader from, const source& in) {
   made.topic = checked_text(from.getTopic(), "a topic name", 1);
   made.payload = view(from.getPayload());
   made.properties[0] = view(from.getProperties());
-  if (made.payload.size() > packet_max
-      || made.properties[0].size() > packet_max)
-    refuse("a message is larger than a packet");
-  made.qos = read_qos(from.getQos());
-  made.retain = from.getRetain();
-  if (from.getHasExpiry())
-    made.message_expiry_interval = from.getExpiryInterval();
-  made.received_at = read_past(from.getReceivedAt(), in.times);
-  made.publisher = from.getPublisher();
-  return protocol::message::make(made);
+  return read_header(from, made, in);
 }
 
 subscription_record read(wire::Subscription::Reader from) {

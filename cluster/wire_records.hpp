@@ -96,6 +96,19 @@ void write_sequences(const std::vector<std::uint64_t>& x, Init&& init) {
 std::uint8_t to_byte(const protocol::subscription_options& x) noexcept;
 void write(wire::Message::Builder to, const protocol::message& x,
            const time_base& times);
+/// What a message has beside its bytes: of `Message` and of an entry of a page.
+template <class Builder>
+void write_header(Builder to, const protocol::message& x,
+                  const time_base& times) {
+  to.setQos(static_cast<std::uint8_t>(x.qos()));
+  to.setRetain(x.retain());
+  if (x.has_expiry()) {
+    to.setHasExpiry(true);
+    to.setExpiryInterval(x.expiry_interval());
+  }
+  to.setReceivedAt(times.to_stored(x.received_at()));
+  to.setPublisher(x.publisher());
+}
 void write(wire::Subscription::Builder to, const subscription_record& x);
 void write(capnp::List<wire::KeptMessage>::Builder to,
            const std::vector<kept_message>& x, const time_base& times);
@@ -113,6 +126,10 @@ void write(wire::Forward::Builder to, const forward_command& x,
            const time_base& times);
 
 // ---- reading ----------------------------------------------------------------
+
+inline constexpr std::size_t packet_max =
+  268'435'455; // Remaining Length, 2.1.4
+
 // All of these throw record_error, and kj::Exception for what `read_record`
 // translates. Each pointer is read once: the reader counts what is read, and
 // stops when that is more than the message has.
@@ -181,6 +198,22 @@ protocol::subscription_options read_options(std::uint8_t from);
 /// Of something that has happened: not `never`.
 time_point read_past(std::int64_t from, const time_base& times);
 message_ptr read(wire::Message::Reader from, const source& in);
+/// @param made  has topic, payload and properties.
+/// @returns the message with what `write_header` has written.
+template <class Reader>
+message_ptr read_header(Reader from, protocol::message_options& made,
+                        const source& in) {
+  if (made.payload.size() > packet_max
+      || made.properties[0].size() > packet_max)
+    throw record_error{"a message is larger than a packet"};
+  made.qos = read_qos(from.getQos());
+  made.retain = from.getRetain();
+  if (from.getHasExpiry())
+    made.message_expiry_interval = from.getExpiryInterval();
+  made.received_at = read_past(from.getReceivedAt(), in.times);
+  made.publisher = from.getPublisher();
+  return protocol::message::make(made);
+}
 /// Ascending, else it throws.
 std::vector<std::uint64_t>
 read_sequences(capnp::List<std::uint64_t>::Reader from, const source& in);
