@@ -1,9 +1,9 @@
 #pragma once
 // One client's socket.
 
-#include "actors/authentication.hpp"
 #include "actors/home.hpp"
 #include "actors/output.hpp"
+#include "auth/method.hpp"
 #include "net/tcp.hpp"
 #include "protocol/byte_buffer.hpp"
 #include "protocol/codec.hpp"
@@ -103,8 +103,8 @@ private:
   };
   struct authentication {
     std::string method;
-    std::shared_ptr<authentication_method> how;
-    std::unique_ptr<authentication_exchange> exchange;
+    std::shared_ptr<auth::method> how;
+    std::unique_ptr<auth::exchange> exchange;
   };
   struct aliases {
     std::vector<std::string> inbound; ///< by alias minus one

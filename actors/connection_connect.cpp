@@ -71,7 +71,7 @@ bool connection::on_connect(const protocol::frame& in) {
     authentication_ = std::make_unique<authentication>();
     authentication_->method = *packet.authentication_method;
     authentication_->how = *how;
-    authentication_->exchange = (*how)->begin();
+    authentication_->exchange = (*how)->begin({});
     phase_ = phase::authenticating;
     return authenticate(
       packet.authentication_data.value_or(protocol::bytes_view{}));
@@ -177,7 +177,7 @@ bool connection::on_auth(const protocol::frame& in) {
                 "AUTH with another Authentication Method"); // [MQTT-4.12.1-1]
   const bool again = x.reason == reason_code::re_authenticate;
   if (phase_ == phase::live && again)
-    authentication_->exchange = authentication_->how->begin();
+    authentication_->exchange = authentication_->how->begin({});
   else if (again || x.reason != reason_code::continue_authentication
            || !authentication_->exchange)
     return fail(reason_code::protocol_error, "AUTH out of order");
@@ -185,7 +185,7 @@ bool connection::on_auth(const protocol::frame& in) {
 }
 
 bool connection::authenticate(protocol::bytes_view data) {
-  using outcome = authentication_exchange::step::outcome;
+  using outcome = auth::exchange::step::outcome;
   auto step = authentication_->exchange->next(data);
   auto& numbers = at().numbers();
   if (step.what == outcome::challenge) {

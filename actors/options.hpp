@@ -26,9 +26,11 @@ namespace troupe::storage {
 class log_store;
 }
 
-namespace troupe::actors {
+namespace troupe::auth {
+class method;
+}
 
-class authentication_method;
+namespace troupe::actors {
 
 /// `mqtt.*`: what the standard leaves open, and limits.
 struct mqtt_options {
@@ -179,7 +181,7 @@ struct node_options {
   std::vector<listener_options> listeners;
   std::chrono::milliseconds sys_message_interval{60'000};   ///< 0: off
   std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
-  std::vector<std::shared_ptr<authentication_method>> methods;
+  std::vector<std::shared_ptr<auth::method>> methods;
   std::optional<storage_options> storage; ///< none: memory only
   environment world{};
 };

@@ -1,6 +1,6 @@
 #include "server/options.hpp"
 
-#include "actors/authentication.hpp"
+#include "auth/method.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -133,7 +133,7 @@ actors::node_options node_options_of(const config::settings& from) {
   to.sys_heartbeat_interval =
     from.sys_topics.sys_heartbeat_interval.value_or(config::milliseconds{0});
   if (from.auth.test_method)
-    to.methods.push_back(actors::make_test_method());
+    to.methods.push_back(auth::make_test_method());
   return to;
 }
 

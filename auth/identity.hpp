@@ -1,0 +1,50 @@
+#pragma once
+// Who a client is, as far as rules about it may ask.
+
+#include "net/tcp.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::auth {
+
+/// What a TLS client's certificate says, kept while its connection lives.
+struct certificate {
+  std::string subject;     ///< RFC 2253, e.g. `CN=atm-7,O=Bank`
+  std::string common_name; ///< the last CN of the subject; may be empty
+  std::string fingerprint; ///< SHA-256 of the certificate, lower-case hex
+};
+
+/// Borrowed from a connection for the length of one call. What is not known is
+/// empty; `peer` and `tls` are never null where a client is meant.
+struct identity {
+  std::string_view client_id;
+  std::optional<std::string_view> user_name;
+  const net::endpoint* peer = nullptr; ///< behind a balancer: the client
+  std::string_view listener;           ///< `ssl:default`
+  const certificate* tls = nullptr;    ///< null: no certificate
+};
+
+/// The same, to be kept.
+struct client_facts {
+  std::string client_id;
+  std::optional<std::string> user_name;
+  net::endpoint peer;
+  std::string listener;
+  std::optional<certificate> tls;
+
+  /// Borrows from this.
+  identity view() const noexcept {
+    identity x;
+    x.client_id = client_id;
+    if (user_name)
+      x.user_name = *user_name;
+    x.peer = &peer;
+    x.listener = listener;
+    x.tls = tls ? &*tls : nullptr;
+    return x;
+  }
+};
+
+} // namespace troupe::auth
