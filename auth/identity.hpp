@@ -2,6 +2,7 @@
 // Who a client is, as far as rules about it may ask.
 
 #include "net/tcp.hpp"
+#include "net/transport.hpp"
 
 #include <optional>
 #include <string>
@@ -10,11 +11,7 @@
 namespace troupe::auth {
 
 /// What a TLS client's certificate says, kept while its connection lives.
-struct certificate {
-  std::string subject;     ///< RFC 2253, e.g. `CN=atm-7,O=Bank`
-  std::string common_name; ///< the last CN of the subject; may be empty
-  std::string fingerprint; ///< SHA-256 of the certificate, lower-case hex
-};
+using certificate = net::peer_certificate;
 
 /// Borrowed from a connection for the length of one call. What is not known is
 /// empty; `peer` and `tls` are never null where a client is meant.
