@@ -10,6 +10,8 @@
 
 namespace troupe::net {
 
+class tls_stream;
+
 /// What a TLS client's certificate says.
 struct peer_certificate {
   std::string subject;     ///< RFC 2253, e.g. `CN=atm-7,O=Bank`
@@ -45,6 +47,8 @@ public:
   virtual bool wants_flush() const noexcept = 0;
   /// @returns false with errno; EAGAIN: the socket takes no more.
   virtual bool flush() = 0;
+  /// The TLS in it; null if there is none.
+  virtual const tls_stream* tls() const noexcept { return nullptr; }
   /// Whether no handshake is under way any more.
   virtual bool established() const noexcept = 0;
   /// Tells the other side that nothing more comes, as far as the socket takes
