@@ -34,9 +34,13 @@ public:
 
   virtual ~authorizer() = default;
   virtual std::string_view name() const noexcept = 0;
-  /// @param then  if the answer is `later`: called exactly once with another
-  ///              one, on any thread. `who` and `what` are gone by then. Not
-  ///              called otherwise.
+  /// Whether it never answers `later`. Then `then` may be empty, and nobody
+  /// copies the request in case that it is needed later.
+  virtual bool answers_at_once() const noexcept { return false; }
+  /// @param then  if the answer is `later`: called once with another one, on
+  ///              any thread, also before this has returned. `who` and `what`
+  ///              are gone by then. Not called otherwise. Dropping it without
+  ///              a call denies.
   virtual decision authorize(const identity& who, const request& what,
                              const answered& then) = 0;
 };

@@ -31,6 +31,20 @@ struct client_facts {
   std::string listener;
   std::optional<certificate> tls;
 
+  /// A copy of what `who` borrowed.
+  static client_facts of(const identity& who) {
+    client_facts x;
+    x.client_id = who.client_id;
+    if (who.user_name)
+      x.user_name.emplace(*who.user_name);
+    if (who.peer)
+      x.peer = *who.peer;
+    x.listener = who.listener;
+    if (who.tls)
+      x.tls = *who.tls;
+    return x;
+  }
+
   /// Borrows from this.
   identity view() const noexcept {
     identity x;
