@@ -20,8 +20,10 @@ public:
     /// Authentication Data to send, may be empty.
     std::vector<std::uint8_t> data;
     protocol::reason_code reason = protocol::reason_code::not_authorized;
-    /// Of a success: who it is.
+    /// Of a success: who it is. Of a failure: the name that was tried, if the
+    /// client came that far.
     account who;
+    std::string_view cause = "not authorized"; ///< a fixed text, for the log
   };
   virtual ~exchange() = default;
   virtual step next(protocol::bytes_view data) = 0;
