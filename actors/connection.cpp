@@ -76,7 +76,7 @@ void connection::on_ready(std::uint32_t events) {
     constexpr std::uint32_t ended = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
     if ((events & (EPOLLIN | ended)) == 0 || fd_ < 0)
       return;
-    if (phase_ == phase::claiming)
+    if (waits())
       pause_reading(true); // what follows a CONNECT waits for the answer to it
     else if (opening_)
       queue_opening((events & ended) != 0);
@@ -97,7 +97,7 @@ void connection::read(bool to_the_end) {
   while (fd_ >= 0 && !reading_paused_) {
     // Others get their turn, or an answer is waited for: what is left is told
     // again.
-    if (phase_ == phase::claiming) {
+    if (waits()) {
       left_unread_ = true;
       return;
     }
@@ -136,6 +136,8 @@ void connection::read(bool to_the_end) {
     }
     const auto size = static_cast<std::size_t>(got) + kept;
     take({buffer, size});
+    if (scope_.options().bytes_rate.count != 0 && fd_ >= 0)
+      charge(&pace::bytes, static_cast<std::uint64_t>(got));
     blocks.used(size);
     if (!transport_ && static_cast<std::size_t>(got) < blocks.room()
         && !to_the_end)
@@ -176,10 +178,16 @@ std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
     // The first packet says at once whether this is a client of ours
     // [MQTT-3.1.0-1].
     used += frame.value()->size;
-    count(at().numbers().packets_received);
+    replaying_ = std::exchange(replays_, false);
+    if (!replaying_)
+      count(at().numbers().packets_received);
     if (!on_packet(*frame.value()))
       return std::nullopt;
-    if (phase_ == phase::claiming)
+    if (held_ && phase_ == phase::live) {
+      used -= frame.value()->size; // once the answer is there
+      replays_ = true;
+    }
+    if (waits())
       break;
   }
   return used;
@@ -202,6 +210,7 @@ bool connection::on_packet(const protocol::frame& in) {
     return false;
   case phase::live:
     return on_live_packet(in);
+  case phase::verifying:
   case phase::claiming:
   case phase::closed:
     break;
@@ -226,11 +235,15 @@ bool connection::on_live_packet(const protocol::frame& in) {
            || fail(answer, "acknowledgement out of order");
   }
   case packet_type::subscribe: {
-    count(numbers.subscribe_received);
+    if (!replaying_)
+      count(numbers.subscribe_received);
     const auto packet = protocol::decode_subscribe(in, version_);
     if (!packet)
       return fail(packet.error(), "malformed SUBSCRIBE");
-    const auto answer = session_->on_subscribe(packet.value());
+    std::vector<bool> denied;
+    if (!may_subscribe(packet.value(), denied))
+      return true; // it is held
+    const auto answer = session_->on_subscribe(packet.value(), denied);
     return answer == reason_code::success || fail(answer, "bad SUBSCRIBE");
   }
   case packet_type::unsubscribe: {
@@ -263,8 +276,10 @@ bool connection::on_live_packet(const protocol::frame& in) {
 }
 
 bool connection::on_publish(const protocol::frame& in) {
-  count(at().numbers().publish_received);
-  ++received_;
+  if (!replaying_) {
+    count(at().numbers().publish_received);
+    ++received_;
+  }
   auto decoded = protocol::decode_publish(in, version_);
   if (!decoded)
     return fail(decoded.error(), "malformed PUBLISH");
@@ -292,7 +307,16 @@ bool connection::on_publish(const protocol::frame& in) {
       packet.topic = known[packet.topic_alias - 1U];
     }
   }
-  const auto answer = session_->on_publish(packet, in);
+  auto allowed = verdict::yes;
+  if (!may_publish(packet, allowed))
+    return true; // it is held
+  if (allowed == verdict::no && at().access().disconnects_denied) {
+    close(reason_code::not_authorized, "a publication is not allowed");
+    return false;
+  }
+  if (scope_.options().messages_rate.count != 0)
+    charge(&pace::messages, 1);
+  const auto answer = session_->on_publish(packet, in, allowed == verdict::yes);
   return answer == reason_code::success || fail(answer, "refused PUBLISH");
 }
 
@@ -354,6 +378,48 @@ void connection::pause_reading(bool pause) {
     watch_again();
 }
 
+// ---- waiting ---------------------------------------------------------------
+
+void connection::take_what_waited() {
+  if (!write_blocked_) {
+    if (std::exchange(left_unread_, false) && !reading_paused_)
+      watch_again();
+    pause_reading(false);
+  }
+  if (input_.empty())
+    return;
+  auto pending = std::move(input_);
+  input_ = protocol::byte_buffer{};
+  if (const auto used = consume(pending.view()); used && fd_ >= 0) {
+    pending.consume(*used);
+    if (!pending.empty())
+      input_.append(pending.view());
+  }
+}
+
+void connection::charge(auth::token_bucket pace::*bucket,
+                        std::uint64_t tokens) {
+  const auto& options = scope_.options();
+  const auto now = at().now();
+  const auto rate = [](const rate_limit& x) {
+    return auth::token_rate{x.count, x.per,
+                            x.burst == 0 ? 0 : x.count + x.burst};
+  };
+  if (!pace_)
+    pace_ = std::make_unique<pace>(pace{{rate(options.messages_rate), now},
+                                        {rate(options.bytes_rate), now}});
+  pace_->messages.set_rate(rate(options.messages_rate), now);
+  pace_->bytes.set_rate(rate(options.bytes_rate), now);
+  auto& its = (*pace_).*bucket;
+  if (its.charge(tokens, now))
+    return;
+  if (!std::exchange(paced_, true))
+    count(at().numbers().paced);
+  go_on_at_ =
+    std::max(pace_->messages.ready_at(1, now), pace_->bytes.ready_at(1, now));
+  arm_timer();
+}
+
 // ---- time ------------------------------------------------------------------
 
 void connection::arm_timer() {
@@ -367,6 +433,10 @@ void connection::arm_timer() {
     deadline = last_read_
                + milliseconds(static_cast<std::int64_t>(
                  1000.0 * keep_alive_ * limits().keepalive_multiplier));
+  if (phase_ == phase::verifying)
+    deadline = connected_at_ + at().access().authentication_timeout;
+  if (paced_)
+    deadline = std::min(deadline, go_on_at_);
   if (write_blocked_)
     deadline =
       std::min(deadline, blocked_since_ + scope_.options().send_timeout);
@@ -382,6 +452,18 @@ void connection::on_timer() {
   if (write_blocked_ && now >= blocked_since_ + scope_.options().send_timeout) {
     count(numbers.close_send_timeout);
     end(false, false, "the client does not read");
+    return;
+  }
+  if (paced_ && now >= go_on_at_) {
+    paced_ = false;
+    take_what_waited();
+    if (fd_ < 0)
+      return;
+  }
+  if (phase_ == phase::verifying
+      && now >= connected_at_ + at().access().authentication_timeout) {
+    refuse(reason_code::server_unavailable,
+           "nobody said in time who the client is");
     return;
   }
   if (opening_) {
@@ -455,6 +537,7 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
   phase_ = phase::closed;
   if (auto* its = std::exchange(session_, nullptr)) {
     count(at().numbers().client_disconnected);
+    count_flapping(its->client_id());
     its->on_connection_closed(discard_will, discard);
   }
   leave_home();

@@ -1,9 +1,11 @@
 #pragma once
 // One client's socket.
 
+#include "actors/access_control.hpp"
 #include "actors/home.hpp"
 #include "actors/output.hpp"
 #include "auth/method.hpp"
+#include "auth/token_bucket.hpp"
 #include "net/tcp.hpp"
 #include "net/transport.hpp"
 #include "protocol/byte_buffer.hpp"
@@ -52,6 +54,16 @@ public:
   }
   /// What holds for clients of its listener.
   const mqtt_options& limits() const noexcept { return scope_.mqtt(); }
+  /// What stands in front of all topics of this client; empty: nothing.
+  std::string_view mount() const noexcept {
+    return mount_ ? std::string_view{*mount_} : std::string_view{};
+  }
+  /// Bytes of `topic`'s front that are its mountpoint.
+  std::uint16_t prefix_of(std::string_view topic) const noexcept {
+    return mount_ && topic.starts_with(*mount_)
+             ? static_cast<std::uint16_t>(mount_->size())
+             : std::uint16_t{0};
+  }
   /// The receiver's limit, fixed header included.
   std::size_t packet_limit() const noexcept { return packet_limit_; }
   void send(const protocol::message& message, const protocol::delivery& how);
@@ -67,6 +79,11 @@ public:
   // ---- from shards and operators -------------------------------------------
 
   void handle(client_event& what);
+  /// The rules about who may do what have changed: ends it if it may not be
+  /// here any more.
+  void check_again();
+  /// An authenticator has answered.
+  void on_verified(const auth::chain_answer& answer);
 
   struct info {
     std::string client_id;
@@ -92,6 +109,7 @@ private:
   enum class phase : std::uint8_t {
     awaiting_connect,
     authenticating, ///< AUTH packets go back and forth
+    verifying,      ///< waits for authenticators
     claiming,       ///< waits for the session's shard
     live,
     closed, ///< no socket any more, but a claim is under way
@@ -113,6 +131,33 @@ private:
     std::shared_ptr<auth::method> how;
     std::unique_ptr<auth::exchange> exchange;
   };
+  /// As whom a client was recognised.
+  struct account {
+    bool superuser = false;
+    std::uint64_t version = 0;
+    std::shared_ptr<const auth::authenticator> by; ///< null: nobody
+  };
+  /// What an authorizer said that did not answer at once.
+  struct late_decision {
+    explicit late_decision(const auth::request& asked);
+    bool is(const auth::request& x) const;
+    std::string topic;
+    auth::action what;
+    protocol::qos qos;
+    bool retain;
+    auth::decision answer = auth::decision::deny;
+  };
+  struct decisions {
+    explicit decisions(const auth::decision_cache::options& how) : cache(how) {}
+    auth::decision_cache cache;
+    std::optional<late_decision> late;
+  };
+  /// How fast the client may send.
+  struct pace {
+    auth::token_bucket messages;
+    auth::token_bucket bytes;
+  };
+  enum class verdict : std::uint8_t { yes, no };
   struct aliases {
     std::vector<std::string> inbound; ///< by alias minus one
     std::unordered_map<std::string, std::uint16_t> outbound;
@@ -150,8 +195,38 @@ private:
   bool on_connect(const protocol::frame& in);
   bool check_connect(const protocol::connect_packet& in);
   void take_connect(const protocol::connect_packet& in);
+  bool set_mount();
+  void take_will(const protocol::connect_packet& in);
   bool on_auth(const protocol::frame& in);
   bool authenticate(protocol::bytes_view data);
+  void mount_will();
+  // connection_access.cpp
+  auth::identity identity() const;
+  void take_names_of_certificate();
+  bool is_welcome();
+  bool anonymous_allowed() const;
+  bool verify(const protocol::connect_packet& in);
+  bool decide(const auth::chain_answer& answer);
+  bool admit(account what);
+  /// `later`: the packet is held until the answer is there.
+  auth::decision may(const auth::request& what);
+  void on_decided(const late_decision& said, std::uint64_t generation);
+  /// @returns false: the packet is held.
+  bool may_publish(const protocol::publish_packet& in, verdict& answer);
+  /// @param denied  a value for each filter; empty if none is.
+  bool may_subscribe(const protocol::subscribe_packet& in,
+                     std::vector<bool>& denied);
+  /// Whether an answer of somebody else is waited for.
+  bool waits() const noexcept {
+    return phase_ == phase::claiming || phase_ == phase::verifying || held_
+           || paced_;
+  }
+  /// @returns how many subscriptions there were.
+  std::size_t drop_what_is_not_allowed();
+  void count_flapping(const std::string& client_id);
+  /// Goes on with what came meanwhile.
+  void take_what_waited();
+  void charge(auth::token_bucket pace::*bucket, std::uint64_t tokens);
   void claim();
   void granted(cluster::claim_granted& x);
   void send_connack(bool session_present);
@@ -172,6 +247,8 @@ private:
   ssize_t send_through();
   bool has_output() const noexcept;
   void count_traffic() noexcept;
+  protocol::delivery for_this_client(const protocol::message& message,
+                                     protocol::delivery how);
   protocol::delivery with_alias(const protocol::message& message,
                                 protocol::delivery how);
   void encode(const protocol::message& message, const protocol::delivery& how);
@@ -197,6 +274,10 @@ private:
   bool broken_ = false;      ///< the other side broke a rule of its transport
   bool queued_ = false;      ///< waits for `open`
   bool read_queued_ = false; ///< waits for `read_on`
+  bool held_ = false;        ///< a packet waits for an authorizer
+  bool replays_ = false;     ///< the next packet was held
+  bool replaying_ = false;   ///< this packet was held: it is counted
+  bool paced_ = false;       ///< it sent more than it may
   bool left_unread_ = false; ///< `read` stopped before the socket was empty
   std::uint16_t keep_alive_ = 0; ///< seconds, 0: off
   client_ref self_;
@@ -210,11 +291,16 @@ private:
   std::size_t packet_limit_ = protocol::no_packet_limit;
   std::chrono::steady_clock::time_point last_read_;
   std::chrono::steady_clock::time_point blocked_since_;
+  std::chrono::steady_clock::time_point go_on_at_; ///< if paced
   std::chrono::steady_clock::time_point connected_at_;
   std::unique_ptr<handshake> handshake_;
   std::unique_ptr<authentication> authentication_;
   std::unique_ptr<aliases> aliases_;
   std::unique_ptr<std::string> user_name_;
+  std::unique_ptr<std::string> mount_; ///< null: none
+  std::unique_ptr<account> account_;
+  std::unique_ptr<decisions> decisions_;
+  std::unique_ptr<pace> pace_;
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "actors/connection.hpp"
 #include "actors/session.hpp"
+#include "auth/placeholders.hpp"
 #include "protocol/hash.hpp"
 
 #include <algorithm>
@@ -57,8 +58,12 @@ bool connection::on_connect(const protocol::frame& in) {
   if (!check_connect(packet))
     return false;
   take_connect(packet);
+  take_will(packet);
+  take_names_of_certificate();
+  if (!is_welcome())
+    return false;
   if (packet.authentication_method) {
-    const auto& methods = at().shared().options.methods;
+    const auto& methods = at().access().methods;
     const auto how =
       std::find_if(methods.begin(), methods.end(), [&](const auto& x) {
         return x->name() == *packet.authentication_method;
@@ -71,13 +76,12 @@ bool connection::on_connect(const protocol::frame& in) {
     authentication_ = std::make_unique<authentication>();
     authentication_->method = *packet.authentication_method;
     authentication_->how = *how;
-    authentication_->exchange = (*how)->begin({});
+    authentication_->exchange = (*how)->begin(identity());
     phase_ = phase::authenticating;
     return authenticate(
       packet.authentication_data.value_or(protocol::bytes_view{}));
   }
-  claim();
-  return true;
+  return verify(packet);
 }
 
 bool connection::check_connect(const protocol::connect_packet& in) {
@@ -86,6 +90,11 @@ bool connection::check_connect(const protocol::connect_packet& in) {
     refuse(why, cause);
     return false;
   };
+  constexpr auto oldest = static_cast<std::size_t>(protocol_version::mqtt_3_1);
+  if (!scope_.options().versions.at(static_cast<std::size_t>(version_)
+                                    - oldest))
+    return no(reason_code::unsupported_protocol_version,
+              "the listener's versions leave this one out");
   if (at().shared().stopping.load(std::memory_order_relaxed))
     return no(reason_code::server_unavailable, "the server is shutting down");
   if (in.client_id.empty() && version_ == protocol_version::mqtt_3_1_1
@@ -144,6 +153,26 @@ void connection::take_connect(const protocol::connect_packet& in) {
     aliases_->outbound_max =
       std::min(in.topic_alias_maximum, rules.max_topic_alias_out);
   }
+}
+
+bool connection::set_mount() {
+  const auto& pattern = scope_.options().mountpoint;
+  if (pattern.empty())
+    return true;
+  const auto made = auth::filled(pattern, identity());
+  if (!made) {
+    refuse(reason_code::client_identifier_not_valid,
+           "what the client calls itself cannot stand in the listener's "
+           "mountpoint");
+    return false;
+  }
+  mount_ = std::make_unique<std::string>(*made);
+  return true;
+}
+
+void connection::take_will(const protocol::connect_packet& in) {
+  const auto& rules = limits();
+  auto& x = *handshake_;
   if (in.will) {
     protocol::message_options made;
     made.topic = in.will->topic;
@@ -163,6 +192,24 @@ void connection::take_connect(const protocol::connect_packet& in) {
   }
 }
 
+void connection::mount_will() {
+  if (mount().empty())
+    return;
+  auto& will = *handshake_->will;
+  const auto topic = std::string{mount()}.append(will.message->topic());
+  protocol::message_options made;
+  made.topic = topic;
+  made.payload = will.message->payload();
+  made.properties = {will.message->properties()};
+  made.qos = will.message->qos();
+  made.retain = will.message->retain();
+  if (will.message->has_expiry())
+    made.message_expiry_interval = will.message->expiry_interval();
+  made.received_at = will.message->received_at();
+  made.publisher = will.message->publisher();
+  will.message = protocol::message::make(made);
+}
+
 bool connection::on_auth(const protocol::frame& in) {
   count(at().numbers().auth_received);
   if (version_ != protocol_version::mqtt_5_0 || !authentication_)
@@ -177,7 +224,7 @@ bool connection::on_auth(const protocol::frame& in) {
                 "AUTH with another Authentication Method"); // [MQTT-4.12.1-1]
   const bool again = x.reason == reason_code::re_authenticate;
   if (phase_ == phase::live && again)
-    authentication_->exchange = authentication_->how->begin({});
+    authentication_->exchange = authentication_->how->begin(identity());
   else if (again || x.reason != reason_code::continue_authentication
            || !authentication_->exchange)
     return fail(reason_code::protocol_error, "AUTH out of order");
@@ -195,6 +242,12 @@ bool connection::authenticate(protocol::bytes_view data) {
   authentication_->exchange.reset();
   if (step.what == outcome::failure) {
     count(numbers.authentication_failure);
+    auto who = identity();
+    if (!step.who.user_name.empty())
+      who.user_name = step.who.user_name;
+    if (step.reason == reason_code::bad_user_name_or_password
+        || step.reason == reason_code::not_authorized)
+      at().shared().admission.failed(who, at().now());
     if (phase_ == phase::live) { // [MQTT-4.12.1-2]
       close(step.reason, "re-authentication failed");
       return false;
@@ -208,8 +261,10 @@ bool connection::authenticate(protocol::bytes_view data) {
     return true;
   }
   handshake_->final_data = std::move(step.data);
-  claim();
-  return true;
+  if (!step.who.user_name.empty())
+    user_name_ = std::make_unique<std::string>(step.who.user_name);
+  return admit(
+    {step.who.superuser, step.who.version, at().access().method_accounts});
 }
 
 void connection::send_auth(reason_code reason, protocol::bytes_view data) {
@@ -324,6 +379,8 @@ void connection::granted(cluster::claim_granted& x) {
   }
   session_ = made.self;
   phase_ = phase::live;
+  if (x.record)
+    drop_what_is_not_allowed();
   last_read_ = connected_at_ = at().now();
   handshake_ = std::make_unique<handshake>(std::move(*said));
   send_connack(x.session_present);
@@ -333,21 +390,7 @@ void connection::granted(cluster::claim_granted& x) {
   if (keep_alive_ == 0 && !write_blocked_)
     net::timing_wheel::disarm(*this);
   session_->resume_delivery();
-  // What the client sent behind its CONNECT.
-  if (!write_blocked_) {
-    if (std::exchange(left_unread_, false) && !reading_paused_)
-      watch_again();
-    pause_reading(false);
-  }
-  if (!input_.empty()) {
-    auto pending = std::move(input_);
-    input_ = protocol::byte_buffer{};
-    if (const auto used = consume(pending.view()); used && fd_ >= 0) {
-      pending.consume(*used);
-      if (!pending.empty())
-        input_.append(pending.view());
-    }
-  }
+  take_what_waited(); // what the client sent behind its CONNECT
 }
 
 void connection::send_connack(bool session_present) {

@@ -27,8 +27,8 @@ void connection::send(const protocol::message& message,
                       const protocol::delivery& how) {
   if (fd_ < 0)
     return;
-  if (aliases_ && aliases_->outbound_max != 0)
-    encode(message, with_alias(message, how));
+  if (mount_ || (aliases_ && aliases_->outbound_max != 0))
+    encode(message, for_this_client(message, how));
   else
     encode(message, how);
   ++sent_;
@@ -53,6 +53,13 @@ void connection::encode(const protocol::message& message,
     body = message.payload();
   }
   to.borrow(message, body);
+}
+
+protocol::delivery connection::for_this_client(const protocol::message& message,
+                                               protocol::delivery how) {
+  how.topic_prefix = prefix_of(message.topic());
+  return aliases_ && aliases_->outbound_max != 0 ? with_alias(message, how)
+                                                 : how;
 }
 
 protocol::delivery connection::with_alias(const protocol::message& message,
@@ -211,7 +218,7 @@ void connection::write(bool may_end) {
     at().outputs().take_back(std::move(output_));
   if (write_blocked_) {
     write_blocked_ = false;
-    reading_paused_ = phase_ == phase::claiming && reading_paused_;
+    reading_paused_ = waits() && reading_paused_;
     watch_again();
     if (session_ != nullptr)
       session_->pump();

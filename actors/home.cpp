@@ -38,7 +38,8 @@ shared_state::shared_state(caf::actor_system& actors,
     index(settings.actors.reactors, graveyard, settings.world.random()),
     credits(settings.actors.reactors * settings.actors.reactors),
     shard_credits(settings.actors.reactors),
-    retained_in_shard(settings.actors.shards) {}
+    retained_in_shard(settings.actors.shards),
+    admission(settings.admission) {}
 
 bool shared_state::hold_exclusive(std::string_view filter,
                                   std::uint64_t client) {
@@ -65,6 +66,9 @@ home::home(shared_state& shared, const net::reactor_options& options)
     caf::execution_unit(&shared.system),
     shared_(shared),
     mqtt_(shared.options.mqtt),
+    access_(shared.options.access),
+    access_cache_(access_->cache),
+    bans_(std::make_shared<const auth::ban_list>()),
     openings_(shared.options.actors.max_handshakes),
     random_(shared.options.world.random()),
     reads_(shared.options.actors.read_buffer),
@@ -171,6 +175,32 @@ void home::set_mqtt(const mqtt_options& to) {
   mqtt_ = to;
   for (const auto& x : scopes_)
     x->change(x->options(), mqtt_);
+}
+
+void home::set_access(std::shared_ptr<const access_control> to) {
+  access_ = std::move(to);
+  access_cache_ = access_->cache;
+  check_all_again(0);
+}
+
+void home::set_bans(std::shared_ptr<const auth::ban_list> to) {
+  bans_ = std::move(to);
+  check_all_again(0);
+}
+
+void home::check_all_again(std::size_t from) {
+  // So many in a turn: with a hundred thousand clients it takes a while.
+  constexpr std::size_t at_once = 256;
+  const auto round = from == 0 ? ++checks_ : checks_;
+  const auto end = std::min(clients_.size(), from + at_once);
+  for (; from < end; ++from)
+    if (auto* x = clients_[from].connected)
+      x->check_again();
+  if (from < clients_.size())
+    post([this, from, round] {
+      if (round == checks_) // or another round has begun
+        check_all_again(from);
+    });
 }
 
 listener_scope* home::find_scope(std::string_view id) noexcept {

@@ -1,6 +1,8 @@
 #pragma once
 // Everything of the node that lives on one reactor.
 
+#include "actors/access_control.hpp"
+#include "actors/admission.hpp"
 #include "actors/batch.hpp"
 #include "actors/metrics.hpp"
 #include "actors/opening_queue.hpp"
@@ -80,6 +82,8 @@ struct shared_state {
     return times == nullptr ? x : times->rounded(x);
   }
 
+  actors::admission admission;
+
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};
   /// Nothing is taken that would need the disk.
@@ -108,6 +112,14 @@ public:
   /// As it is now: a reload changes it on each home in turn.
   const mqtt_options& mqtt() const noexcept { return mqtt_; }
   void set_mqtt(const mqtt_options& to);
+  const access_control& access() const noexcept { return *access_; }
+  const auth::decision_cache::options& access_cache() const noexcept {
+    return access_cache_;
+  }
+  const auth::ban_list& bans() const noexcept { return *bans_; }
+  /// From now on, and for whoever is connected.
+  void set_access(std::shared_ptr<const access_control> to);
+  void set_bans(std::shared_ptr<const auth::ban_list> to);
   /// What `of` is here; made if it was not known.
   listener_scope& scope(const listener_options& of);
   /// Null if no listener of that name was ever opened here.
@@ -229,6 +241,7 @@ private:
                    const message_ptr& message, session* publisher);
   void sweep();
   void run_openings();
+  void check_all_again(std::size_t from);
 
   struct place {
     connection* connected = nullptr;
@@ -252,6 +265,10 @@ private:
 
   shared_state& shared_;
   mqtt_options mqtt_;
+  std::shared_ptr<const access_control> access_;
+  auth::decision_cache::options access_cache_;
+  std::shared_ptr<const auth::ban_list> bans_;
+  std::size_t checks_ = 0; ///< rounds of `check_all_again` that were begun
   std::vector<std::unique_ptr<listener_scope>> scopes_;
   opening_queue openings_;
   std::vector<client_ref> to_read_;

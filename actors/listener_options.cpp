@@ -1,5 +1,7 @@
 #include "actors/listener_options.hpp"
 
+#include "net/tcp.hpp"
+
 namespace troupe::actors {
 
 std::string listener_options::id() const {
@@ -25,14 +27,19 @@ mqtt_options with_limits(mqtt_options mqtt, const listener_limits& limits) {
 listener_scope::listener_scope(const listener_options& options,
                                const mqtt_options& node)
   : id_(options.id()),
-    options_(options),
-    mqtt_(with_limits(node, options.limits)),
-    connections_(std::make_shared<std::atomic<std::size_t>>(0)) {}
+    connections_(std::make_shared<std::atomic<std::size_t>>(0)) {
+  change(options, node);
+}
 
 void listener_scope::change(const listener_options& options,
                             const mqtt_options& node) {
   options_ = options;
   mqtt_ = with_limits(node, options.limits);
+  const auto address = net::endpoint::parse(options.bind);
+  // What comes of a balancer comes of elsewhere.
+  local_ = !options.proxy_protocol
+           && (options.kind == listener_kind::local
+               || (address && address->is_loopback()));
 }
 
 } // namespace troupe::actors

@@ -100,6 +100,8 @@ public:
 
   const std::string& id() const noexcept { return id_; }
   const listener_options& options() const noexcept { return options_; }
+  /// Whether no other machine reaches it.
+  bool is_local() const noexcept { return local_; }
   /// What holds for its clients.
   const mqtt_options& mqtt() const noexcept { return mqtt_; }
   /// The same listener with other settings: for living connections, too.
@@ -116,6 +118,7 @@ private:
   std::string id_;
   listener_options options_;
   mqtt_options mqtt_;
+  bool local_ = false;
   std::shared_ptr<std::atomic<std::size_t>> connections_;
 };
 

@@ -114,6 +114,27 @@ namespace troupe::actors {
   X(session_terminated, "session.terminated", "Sessions ended")                \
   X(authentication_success, "authentication.success",                          \
     "Enhanced authentications completed")                                      \
+  X(authentication_anonymous, "authentication.success.anonymous",              \
+    "Of these without a name that anybody knew")                               \
+  X(connect_banned, "client.refused.banned",                                   \
+    "CONNECT refused because of a ban")                                        \
+  X(connect_locked, "client.refused.locked",                                   \
+    "CONNECT refused after too many wrong passwords")                          \
+  X(authorization_denied_publish, "authorization.deny.publish",                \
+    "Publications and wills that the rules do not allow")                      \
+  X(authorization_denied_subscribe, "authorization.deny.subscribe",            \
+    "Topic filters that the rules do not allow")                               \
+  X(authorization_cache_hit, "authorization.cache_hit",                        \
+    "Questions that were answered before")                                     \
+  X(authorization_cache_miss, "authorization.cache_miss",                      \
+    "Questions that the rules were asked")                                     \
+  X(ended_banned, "client.ended.banned", "Connections ended by a new ban")     \
+  X(ended_account, "client.ended.account",                                     \
+    "Connections ended since their account was changed")                       \
+  X(ended_subscription, "client.ended.subscription",                           \
+    "Connections ended since a subscription is not allowed any more")          \
+  X(flapping, "client.flapping", "Clients banned for coming and going")        \
+  X(paced, "client.paced", "Times a client was faster than it may be")         \
   X(authentication_failure, "authentication.failure",                          \
     "Enhanced authentications failed")                                         \
   X(close_idle, "connections.closed.no_connect", "Closed: no CONNECT in time") \

@@ -1,6 +1,8 @@
 #pragma once
 // What the node is told when it is made; filled from the configuration.
 
+#include "actors/access_control.hpp"
+#include "actors/admission.hpp"
 #include "actors/listener_options.hpp"
 #include "cluster/replicated_log.hpp"
 #include "cluster/time_base.hpp"
@@ -24,10 +26,6 @@ class Env;
 
 namespace troupe::storage {
 class log_store;
-}
-
-namespace troupe::auth {
-class method;
 }
 
 namespace troupe::actors {
@@ -128,7 +126,9 @@ struct node_options {
   std::vector<listener_options> listeners;
   std::chrono::milliseconds sys_message_interval{60'000};   ///< 0: off
   std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
-  std::vector<std::shared_ptr<auth::method>> methods;
+  std::shared_ptr<const access_control> access =
+    std::make_shared<access_control>();
+  admission_options admission;
   std::optional<storage_options> storage; ///< none: memory only
   environment world{};
 };

@@ -31,6 +31,13 @@ session::session(caf::actor_config& config, home& on, setup&& from)
   count(on.numbers().sessions, std::int64_t{1});
 }
 
+std::string_view session::mounted(std::string_view topic,
+                                  std::string& room) const {
+  if (link_->mount().empty())
+    return topic;
+  return room.assign(link_->mount()).append(topic);
+}
+
 void session::restore(const cluster::session_record& from) {
   using in_flight = protocol::client_session::in_flight;
   durable_ = true;

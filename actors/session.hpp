@@ -49,10 +49,18 @@ public:
   // Answers other than success end the connection with that Reason Code.
 
   /// @param as_read  where `in` lies.
+  /// @param allowed  false: by the rules about who may do what.
   protocol::reason_code on_publish(const protocol::publish_packet& in,
-                                   const protocol::frame& as_read);
+                                   const protocol::frame& as_read,
+                                   bool allowed = true);
   protocol::reason_code on_ack(const protocol::ack_packet& in);
-  protocol::reason_code on_subscribe(const protocol::subscribe_packet& in);
+  /// @param denied  for each filter, whether it is not allowed; or empty.
+  protocol::reason_code on_subscribe(const protocol::subscribe_packet& in,
+                                     const std::vector<bool>& denied = {});
+  /// Takes subscriptions away that the client may not have any more.
+  /// @param which  of a filter as it is here, and its QoS.
+  std::size_t drop_subscriptions(
+    const std::function<bool(std::string_view, protocol::qos)>& which);
   protocol::reason_code on_unsubscribe(const protocol::unsubscribe_packet& in);
   /// Room was made: sends what waits.
   void pump();
@@ -211,6 +219,8 @@ private:
                                protocol::reason_code reason);
   void acknowledge(const protocol::publish_packet& in,
                    protocol::reason_code reason);
+  /// `topic` behind the client's mountpoint; in `room` if there is one.
+  std::string_view mounted(std::string_view topic, std::string& room) const;
   // session_subscribe.cpp
   protocol::reason_code subscribe_one(const protocol::subscription_request& in,
                                       std::uint32_t identifier,
@@ -223,6 +233,8 @@ private:
                        std::uint32_t identifier, pending_request& request);
   protocol::reason_code unsubscribe_one(std::string_view text,
                                         pending_request& request);
+  protocol::reason_code remove(const protocol::subscription_filter& what,
+                               pending_request& request);
   /// Tells the session's shard, and by it the topic shards.
   void keep_subscription(const cluster::subscription_record& what,
                          bool subscribes, bool held_before,

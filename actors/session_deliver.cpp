@@ -103,6 +103,7 @@ bool session::expired_or_too_large(const outbound& x, bool& lost) {
   if (link_->packet_limit() == protocol::no_packet_limit)
     return false;
   protocol::delivery how;
+  how.topic_prefix = link_->prefix_of(x.message->topic());
   how.qos = x.qos;
   std::vector<std::uint32_t> ids;
   if (x.subscription_identifier != 0)

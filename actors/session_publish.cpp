@@ -39,7 +39,7 @@ bool is_failure(reason_code x) noexcept {
 } // namespace
 
 reason_code session::on_publish(const protocol::publish_packet& in,
-                                const protocol::frame& as_read) {
+                                const protocol::frame& as_read, bool allowed) {
   auto& numbers = at().numbers();
   const auto& limits = link_->limits();
   if (static_cast<unsigned>(in.qos) > limits.max_qos_allowed)
@@ -81,6 +81,10 @@ reason_code session::on_publish(const protocol::publish_packet& in,
     }
   }
 
+  if (!allowed) {
+    count(numbers.publish_auth_error);
+    return refuse(in, reason_code::not_authorized);
+  }
   auto topic = in.topic;
   std::uint32_t delay = 0;
   if (topic.starts_with('$')) {
@@ -100,6 +104,9 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   }
   if (protocol::level_count(topic) > limits.max_topic_levels)
     return refuse(in, reason_code::topic_name_invalid);
+
+  std::string room;
+  topic = mounted(topic, room);
 
   protocol::message_options made;
   made.topic = topic;

@@ -24,7 +24,8 @@ auto find_request(Requests& all, std::uint32_t token) {
 
 } // namespace
 
-reason_code session::on_subscribe(const protocol::subscribe_packet& in) {
+reason_code session::on_subscribe(const protocol::subscribe_packet& in,
+                                  const std::vector<bool>& denied) {
   // [MQTT-3.8.3-4]: checked for all before any takes effect.
   bool no_local_shared = false;
   protocol::for_each_subscription(
@@ -38,7 +39,11 @@ reason_code session::on_subscribe(const protocol::subscribe_packet& in) {
   request.reasons.reserve(in.filter_count);
   protocol::for_each_subscription(
     in, [&](const protocol::subscription_request& x) {
-      const auto answer = subscribe_one(x, in.subscription_identifier, request);
+      const auto at_filter = request.reasons.size();
+      const auto answer =
+        at_filter < denied.size() && denied[at_filter]
+          ? reason_code::not_authorized
+          : subscribe_one(x, in.subscription_identifier, request);
       if (static_cast<unsigned>(answer) >= 0x80)
         count(at().numbers().subscribe_error);
       else
@@ -59,7 +64,7 @@ reason_code session::subscribe_one(const protocol::subscription_request& in,
   const auto parsed = protocol::parse_subscription_filter(in.filter);
   if (!parsed)
     return parsed.error();
-  const auto& what = parsed.value();
+  auto what = parsed.value();
   if (protocol::level_count(what.filter) > limits.max_topic_levels)
     return reason_code::topic_filter_invalid;
   if (!limits.wildcard_subscription && protocol::has_wildcard(what.filter))
@@ -67,6 +72,8 @@ reason_code session::subscribe_one(const protocol::subscription_request& in,
   if (what.what == subscription_filter::kind::shared
       && !limits.shared_subscription)
     return reason_code::shared_subscriptions_not_supported;
+  std::string room;
+  what.filter = mounted(what.filter, room);
   if (what.what == subscription_filter::kind::exclusive) {
     if (!limits.exclusive_subscription)
       return reason_code::topic_filter_invalid;
@@ -242,6 +249,8 @@ void session::part_of_request_done(std::uint32_t token) {
 }
 
 void session::finish(pending_request& request) {
+  if (!request.subscribe && request.packet_identifier == 0)
+    return; // nobody asked for it
   if (!request.subscribe) {
     link_->send_unsuback(request.packet_identifier, request.reasons);
     return;
@@ -377,12 +386,50 @@ reason_code session::on_unsubscribe(const protocol::unsubscribe_packet& in) {
 
 reason_code session::unsubscribe_one(std::string_view text,
                                      pending_request& request) {
-  auto& index = at().shared().index;
   const auto parsed = protocol::parse_subscription_filter(text);
   if (!parsed)
     return parsed.error();
-  const auto& what = parsed.value();
+  auto what = parsed.value();
+  std::string room;
+  what.filter = mounted(what.filter, room);
   count(at().numbers().client_unsubscribe);
+  return remove(what, request);
+}
+
+std::size_t session::drop_subscriptions(
+  const std::function<bool(std::string_view, qos)>& which) {
+  std::vector<subscription_info> dropped;
+  for (auto& x : describe_subscriptions())
+    if (which(x.filter, x.options.maximum_qos))
+      dropped.push_back(std::move(x));
+  if (dropped.empty())
+    return 0;
+  pending_request request{more().next_token++, false, 0, 0, {}, {}};
+  for (const auto& x : dropped) {
+    using kind = subscription_filter::kind;
+    subscription_filter what;
+    what.share_name = x.share_name;
+    what.filter = x.filter;
+    what.what = x.share_name.empty() ? kind::plain : kind::shared;
+    if (remove(what, request) != reason_code::success) {
+      what.what = kind::exclusive;
+      remove(what, request);
+    }
+    at().log({log_level::warning,
+              "subscription.removed",
+              "a subscription to \"" + x.filter
+                + "\" is not allowed any more and was taken away",
+              client_id_,
+              {}});
+  }
+  if (request.waiting != 0)
+    more().requests.push_back(std::move(request));
+  return dropped.size();
+}
+
+reason_code session::remove(const subscription_filter& what,
+                            pending_request& request) {
+  auto& index = at().shared().index;
   if (what.what == subscription_filter::kind::shared) {
     for (auto& x : more().groups) {
       if (x.left || x.group->share_name != what.share_name

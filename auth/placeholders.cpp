@@ -69,4 +69,28 @@ bool level_template::gives(std::string_view level,
   return level.empty();
 }
 
+std::optional<std::string> filled(std::string_view text, const identity& who) {
+  placeholder_values values{who};
+  std::string made;
+  while (!text.empty()) {
+    const auto begin = text.find("${");
+    const auto end = begin == text.npos ? text.npos : text.find('}', begin);
+    if (end == text.npos)
+      return made.append(text);
+    made.append(text.substr(0, begin));
+    const auto name = text.substr(begin + 2, end - begin - 2);
+    const auto found =
+      std::find(placeholder_names.begin(), placeholder_names.end(), name);
+    if (found == placeholder_names.end())
+      return std::nullopt;
+    const auto& value =
+      values.of(static_cast<placeholder>(found - placeholder_names.begin()));
+    if (!value.usable)
+      return std::nullopt;
+    made.append(value.text);
+    text.remove_prefix(end + 1);
+  }
+  return made;
+}
+
 } // namespace troupe::auth

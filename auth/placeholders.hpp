@@ -47,6 +47,11 @@ private:
   std::string peerhost_;
 };
 
+/// `text` with the client's values for its placeholders, such as a listener's
+/// mountpoint.
+/// @returns none if one of them is not usable.
+std::optional<std::string> filled(std::string_view text, const identity& who);
+
 /// One level of a filter with placeholders in it: `dev-${clientid}`.
 struct level_template {
   struct part {

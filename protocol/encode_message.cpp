@@ -31,7 +31,7 @@ struct publish_layout {
 
   publish_layout(const message& in, const delivery& how,
                  protocol_version version) noexcept {
-    topic = how.omit_topic ? 0 : in.topic().size();
+    topic = how.omit_topic ? 0 : in.topic().size() - how.topic_prefix;
     remaining = 2 + topic + (how.qos != qos::at_most_once ? 2U : 0U)
                 + in.payload().size();
     if (version == protocol_version::mqtt_5_0) {
@@ -77,7 +77,7 @@ void encode(byte_buffer& out, const message& in, const delivery& how,
                                   | static_cast<unsigned>(how.qos) << 1
                                   | (how.retain ? 0x01 : 0x00)));
   to.variable_byte_integer(static_cast<std::uint32_t>(layout.remaining));
-  to.text(in.topic().substr(0, layout.topic));
+  to.text(in.topic().substr(how.topic_prefix, layout.topic));
   if (how.qos != qos::at_most_once)
     to.u16(how.packet_identifier);
   if (version == protocol_version::mqtt_5_0) {
@@ -127,7 +127,8 @@ bytes_view packet_as_read(const message& in, const delivery& how,
   };
   if (from == nullptr || is_5(from->version) != is_5(version)
       || how.qos != qos::at_most_once || how.retain || how.dup
-      || how.topic_alias != 0 || !how.subscription_identifiers.empty())
+      || how.topic_alias != 0 || how.topic_prefix != 0
+      || !how.subscription_identifiers.empty())
     return {};
   return from->packet;
 }

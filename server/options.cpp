@@ -110,8 +110,6 @@ actors::node_options node_options_of(const config::settings& from) {
     from.sys_topics.sys_msg_interval.value_or(config::milliseconds{0});
   to.sys_heartbeat_interval =
     from.sys_topics.sys_heartbeat_interval.value_or(config::milliseconds{0});
-  if (from.auth.test_method)
-    to.methods.push_back(auth::make_test_method());
   return to;
 }
 

@@ -1,0 +1,379 @@
+// Whether a client may come in, and what it may do.
+
+#include "actors/connection.hpp"
+#include "actors/session.hpp"
+
+#include <algorithm>
+
+namespace troupe::actors {
+
+using protocol::protocol_version;
+using protocol::reason_code;
+
+auth::identity connection::identity() const {
+  auth::identity x;
+  x.client_id = session_ != nullptr ? std::string_view{session_->client_id()}
+                : handshake_        ? std::string_view{handshake_->client_id}
+                                    : "";
+  if (user_name_)
+    x.user_name = *user_name_;
+  x.peer = &peer_;
+  x.listener = scope_.id();
+  x.tls = certificate_.get();
+  return x;
+}
+
+// ---- coming in -------------------------------------------------------------
+
+namespace {
+
+/// @returns null for `none`.
+const std::string* part_of(const net::peer_certificate& from,
+                           certificate_part which) {
+  switch (which) {
+  case certificate_part::common_name:
+    return &from.common_name;
+  case certificate_part::subject:
+    return &from.subject;
+  case certificate_part::fingerprint:
+    return &from.fingerprint;
+  case certificate_part::none:
+    break;
+  }
+  return nullptr;
+}
+
+} // namespace
+
+void connection::take_names_of_certificate() {
+  if (!certificate_)
+    return;
+  const auto& options = scope_.options();
+  if (const auto* name = part_of(*certificate_, options.username_from))
+    user_name_ = std::make_unique<std::string>(*name);
+  if (const auto* id = part_of(*certificate_, options.clientid_from);
+      id != nullptr && !id->empty()) {
+    handshake_->client_id = *id;
+    handshake_->assigned_id = true; // the client is told
+  }
+}
+
+bool connection::is_welcome() {
+  auto& numbers = at().numbers();
+  const auto& world = at().shared().options.world;
+  if (const auto* ban = at().bans().find(identity(), world.wall_ms())) {
+    count(numbers.connect_banned);
+    refuse(reason_code::banned,
+           ban->reason.empty() ? "banned" : "banned: " + ban->reason);
+    return false;
+  }
+  if (at().shared().admission.refused_for(identity(), at().now())) {
+    count(numbers.connect_locked);
+    refuse(reason_code::banned, "too many wrong passwords: try again later");
+    return false;
+  }
+  return true;
+}
+
+bool connection::anonymous_allowed() const {
+  const auto& access = at().access();
+  return access.allow_anonymous
+         || (access.authenticators.empty() && scope_.is_local());
+}
+
+bool connection::verify(const protocol::connect_packet& in) {
+  const auto& access = at().access();
+  if (!scope_.options().authentication)
+    return admit({});
+  auto what = std::make_shared<auth::credentials>();
+  const auto who = identity();
+  what->who.client_id = who.client_id;
+  if (who.user_name)
+    what->who.user_name = std::string{*who.user_name};
+  what->who.peer = peer_;
+  what->who.listener = who.listener;
+  if (certificate_)
+    what->who.tls = *certificate_;
+  if (in.password)
+    what->password.emplace(reinterpret_cast<const char*>(in.password->data()),
+                           in.password->size());
+  phase_ = phase::verifying;
+  arm_timer();
+  // Most are answered before this returns.
+  struct exchange {
+    std::optional<auth::chain_answer> early;
+    bool waits = false;
+    std::mutex mutex;
+  };
+  auto shared = std::make_shared<exchange>();
+  access.authentication->authenticate(
+    std::move(what), anonymous_allowed(),
+    [shared, on = &at(), self = self_](auth::chain_answer answer) {
+      {
+        const std::lock_guard lock(shared->mutex);
+        if (!shared->waits) {
+          shared->early = std::move(answer);
+          return;
+        }
+      }
+      on->post([on, self, answer = std::move(answer)] {
+        if (auto* x = on->connection_of(self))
+          x->on_verified(answer);
+      });
+    });
+  {
+    const std::lock_guard lock(shared->mutex);
+    if (!shared->early) {
+      shared->waits = true;
+      return true;
+    }
+  }
+  return decide(*shared->early);
+}
+
+void connection::on_verified(const auth::chain_answer& answer) {
+  const caf::strong_actor_ptr keep{ctrl()};
+  if (phase_ == phase::verifying)
+    decide(answer);
+}
+
+bool connection::decide(const auth::chain_answer& answer) {
+  auto& numbers = at().numbers();
+  auto& admission = at().shared().admission;
+  if (!answer.allowed()) {
+    count(numbers.authentication_failure);
+    if (answer.said.reason == reason_code::bad_user_name_or_password
+        && admission.failed(identity(), at().now()))
+      at().log({log_level::warning, "login.locked",
+                "too many wrong passwords: its address is refused for a while",
+                handshake_->client_id, peer()});
+    refuse(answer.said.reason, answer.said.cause);
+    return false;
+  }
+  if (answer.by)
+    admission.succeeded(identity());
+  else
+    count(numbers.authentication_anonymous);
+  count(numbers.authentication_success);
+  if (!answer.said.who.user_name.empty())
+    user_name_ = std::make_unique<std::string>(answer.said.who.user_name);
+  return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
+}
+
+bool connection::admit(account what) {
+  account_ = std::make_unique<account>(std::move(what));
+  if (!set_mount())
+    return false;
+  if (handshake_->will) {
+    const auto& will = *handshake_->will->message;
+    const auto topic = will.topic();
+    switch (may({auth::action::publish, topic, will.qos(), will.retain()})) {
+    case auth::decision::allow:
+      break;
+    case auth::decision::later:
+      phase_ = phase::verifying; // `on_decided` comes back here
+      return true;
+    default:
+      count(at().numbers().authorization_denied_publish);
+      refuse(reason_code::not_authorized, "the Will Topic is not allowed");
+      return false;
+    }
+    mount_will();
+  }
+  claim();
+  return true;
+}
+
+// ---- doing things ----------------------------------------------------------
+
+auth::decision connection::may(const auth::request& what) {
+  const auto& access = at().access();
+  if (!access.authorization || !scope_.options().authorization)
+    return auth::decision::allow;
+  auto& numbers = at().numbers();
+  if (!decisions_)
+    decisions_ = std::make_unique<decisions>(at().access_cache());
+  auto& its = *decisions_;
+  if (const auto known = its.cache.find(what, access.generation, at().now())) {
+    count(numbers.authorization_cache_hit);
+    return *known;
+  }
+  count(numbers.authorization_cache_miss);
+  if (its.late && its.late->is(what)) {
+    const auto answer = its.late->answer;
+    its.late.reset();
+    return answer;
+  }
+  auth::authorization_chain::answered then;
+  if (access.authorizers_wait)
+    then = [on = &at(), self = self_, asked = late_decision{what},
+            generation = access.generation](
+             const auth::authorization_chain::verdict& answer) mutable {
+      asked.answer = answer.what;
+      on->post([on, self, asked = std::move(asked), generation] {
+        if (auto* x = on->connection_of(self))
+          x->on_decided(asked, generation);
+      });
+    };
+  const auto said = access.authorization->authorize(
+    identity(), account_ && account_->superuser, what, then);
+  if (said.what != auth::decision::later)
+    its.cache.store(what, said.what, access.generation, true, at().now());
+  else
+    held_ = true;
+  return said.what;
+}
+
+connection::late_decision::late_decision(const auth::request& asked)
+  : topic(asked.topic),
+    what(asked.what),
+    qos(asked.qos),
+    retain(asked.retain) {}
+
+bool connection::late_decision::is(const auth::request& x) const {
+  return topic == x.topic && what == x.what && qos == x.qos
+         && retain == x.retain;
+}
+
+void connection::on_decided(const late_decision& said,
+                            std::uint64_t generation) {
+  const caf::strong_actor_ptr keep{ctrl()};
+  if (fd_ < 0 || !held_ || !decisions_)
+    return;
+  held_ = false;
+  decisions_->cache.store({said.what, said.topic, said.qos, said.retain},
+                          said.answer, generation, false, at().now());
+  decisions_->late = said;
+  if (phase_ == phase::verifying)
+    admit(std::move(*account_));
+  else
+    take_what_waited();
+}
+
+bool connection::may_publish(const protocol::publish_packet& in,
+                             verdict& answer) {
+  auto topic = in.topic;
+  if (topic.starts_with('$'))
+    if (const auto delayed = protocol::parse_delayed_topic(topic);
+        delayed && delayed.value())
+      topic = delayed.value()->topic;
+  switch (may({auth::action::publish, topic, in.qos, in.retain})) {
+  case auth::decision::allow:
+    answer = verdict::yes;
+    return true;
+  case auth::decision::later:
+    return false;
+  default:
+    break;
+  }
+  auto& numbers = at().numbers();
+  count(numbers.authorization_denied_publish);
+  at().log({log_level::info, "publish.denied",
+            "not allowed to publish to \"" + std::string{topic} + '"',
+            session_->client_id(), peer()});
+  answer = verdict::no;
+  return true;
+}
+
+bool connection::may_subscribe(const protocol::subscribe_packet& in,
+                               std::vector<bool>& denied) {
+  if (!at().access().authorization || !scope_.options().authorization)
+    return true;
+  bool known = true;
+  protocol::for_each_subscription(
+    in, [&](const protocol::subscription_request& one) {
+      const auto parsed = protocol::parse_subscription_filter(one.filter);
+      auto answer = auth::decision::allow; // or refused by another rule
+      if (parsed && known)
+        answer = may({auth::action::subscribe, parsed.value().filter,
+                      one.options.maximum_qos, false});
+      known = known && answer != auth::decision::later;
+      denied.push_back(answer != auth::decision::allow);
+    });
+  if (!known)
+    return false;
+  if (std::none_of(denied.begin(), denied.end(), [](bool x) { return x; })) {
+    denied.clear();
+    return true;
+  }
+  std::size_t i = 0;
+  protocol::for_each_subscription(
+    in, [&](const protocol::subscription_request& one) {
+      if (!denied[i++])
+        return;
+      count(at().numbers().authorization_denied_subscribe);
+      at().log(
+        {log_level::info, "subscribe.denied",
+         "not allowed to subscribe to \"" + std::string{one.filter} + '"',
+         session_->client_id(), peer()});
+    });
+  return true;
+}
+
+// ---- changes of the rules --------------------------------------------------
+
+void connection::count_flapping(const std::string& client_id) {
+  const auto& world = at().shared().options.world;
+  if (at().shared().stopping.load(std::memory_order_relaxed))
+    return;
+  if (at().shared().admission.disconnected(client_id, at().now(),
+                                           world.wall_ms())) {
+    count(at().numbers().flapping);
+    at().log({log_level::warning, "client.flapping",
+              "banned for a while: it connects and goes too often", client_id,
+              peer()});
+  }
+}
+
+std::size_t connection::drop_what_is_not_allowed() {
+  if (!at().access().authorization || !scope_.options().authorization)
+    return 0;
+  return session_->drop_subscriptions(
+    [this](std::string_view filter, protocol::qos qos) {
+      const auto answer = may({auth::action::subscribe,
+                               filter.substr(prefix_of(filter)), qos, false});
+      held_ = false; // no packet waits for it
+      return answer == auth::decision::deny;
+    });
+}
+
+void connection::check_again() {
+  const caf::strong_actor_ptr keep{ctrl()};
+  if (phase_ != phase::live)
+    return;
+  auto& numbers = at().numbers();
+  const auto& world = at().shared().options.world;
+  if (const auto* ban = at().bans().find(identity(), world.wall_ms())) {
+    count(numbers.ended_banned);
+    close(reason_code::banned,
+          ban->reason.empty() ? "banned" : "banned: " + ban->reason);
+    return;
+  }
+  const auto& access = at().access();
+  if (scope_.options().authentication && account_ && account_->by
+      && account_->version != 0) {
+    const auto& all = access.authenticators;
+    const bool asked =
+      std::find(all.begin(), all.end(), account_->by) != all.end();
+    if (!asked
+        || account_->by->version_of(user_name_ ? *user_name_ : std::string{})
+             != account_->version) {
+      count(numbers.ended_account);
+      close(reason_code::not_authorized, "its account was changed");
+      return;
+    }
+  }
+  if (scope_.options().authentication && account_ && !account_->by
+      && !anonymous_allowed()) {
+    count(numbers.ended_account);
+    close(reason_code::not_authorized, "clients have to log in now");
+    return;
+  }
+  if (drop_what_is_not_allowed() != 0) {
+    count(numbers.ended_subscription);
+    close(reason_code::not_authorized,
+          "a subscription of it is not allowed any more");
+  }
+}
+
+} // namespace troupe::actors
