@@ -13,10 +13,10 @@ inline constexpr std::string_view about<settings::top_level> =
 
 template <>
 inline constexpr auto fields<settings::top_level> = std::tuple{
-  field{&settings::top_level::allow_anonymous, "allow_anonymous", reload::cold,
-        "Whether listeners may be open to other machines although anybody "
-        "can connect to them. Listeners on loopback addresses need no such "
-        "permission."}};
+  field{&settings::top_level::allow_anonymous, "allow_anonymous", reload::hot,
+        "Whether clients that do not say who they are may connect. If there are "
+        "neither users nor certificates to know them by, loopback addresses "
+        "and Unix sockets take them without this permission, others do not."}};
 
 template <>
 inline constexpr std::string_view about<retainer> = "Retained messages.";
@@ -95,17 +95,6 @@ inline constexpr auto fields<durable> = std::tuple{
         reload::cold,
         "Messages that wait for longer are dropped, some at once, and counted "
         "as expired, whatever their Message Expiry Interval. Needs storage."}};
-
-template <>
-inline constexpr std::string_view about<auth> =
-  "Who may connect. Users and access rules are not there yet: every listener "
-  "takes whoever reaches it.";
-
-template <>
-inline constexpr auto fields<auth> = std::tuple{
-  field{&auth::test_method, "test_method", reload::cold,
-        "Offers the Authentication Method TROUPE-TEST, which has no secret: "
-        "for tests of clients' enhanced authentication only."}};
 
 template <>
 inline constexpr std::string_view about<http> =

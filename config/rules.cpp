@@ -69,21 +69,33 @@ std::vector<std::pair<std::string, address>> checker::opened() const {
 void checker::anonymous_access() {
   if (is_wrong("allow_anonymous"))
     return;
-  for (const auto& [key, bind] : opened()) {
-    if (!key.starts_with("listeners.") || bind.is_loopback())
-      continue;
-    if (s_.root_keys.allow_anonymous)
-      warnings_.push_back(
-        about(key, print(bind)
-                     + " is open to other machines, and anybody can "
-                       "connect (allow_anonymous = true)"));
-    else
-      problems_.push_back(
-        about(key, print(bind)
-                     + " is open to other machines, and anybody could "
-                       "connect: bind to 127.0.0.1, or set "
-                       "allow_anonymous = true"));
-  }
+  const bool knows = !s_.auth_users.file.empty() || s_.auth_certificate.enable;
+  for_each_kind(s_.listeners, [&](auto kind, const auto& all) {
+    if constexpr (kind != listener_kind::local)
+      for (const auto& [name, x] : all) {
+        const auto section = listener_section(kind, name);
+        const auto& of = x.common;
+        if (!of.enable || is_wrong(section + ".enable")
+            || is_wrong(section + ".bind"))
+          continue;
+        // What comes of a balancer comes of elsewhere.
+        if (of.bind.is_loopback() && !of.proxy_protocol)
+          continue;
+        const auto key = section + ".bind";
+        const auto open = print(of.bind) + " is open to other machines, and ";
+        if (!of.enable_authn)
+          warnings_.push_back(about(
+            key, open + "anybody can connect (enable_authn = false)"));
+        else if (s_.root_keys.allow_anonymous)
+          warnings_.push_back(about(
+            key, open + "anybody can connect (allow_anonymous = true)"));
+        else if (!knows)
+          problems_.push_back(about(
+            key, open
+                   + "nobody could be known: name users (auth.users.file), "
+                     "bind to 127.0.0.1, or set allow_anonymous = true"));
+      }
+  });
 }
 
 void checker::same_address() {

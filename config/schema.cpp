@@ -1,6 +1,7 @@
 #include "config/schema.hpp"
 
 #include "config/codec.hpp"
+#include "config/fields_auth.hpp"
 #include "config/fields_listeners.hpp"
 #include "config/fields_mqtt.hpp"
 #include "config/fields_node.hpp"
@@ -235,6 +236,18 @@ schema_data make_schema() {
     all, "storage", [](auto& s, name) -> auto& { return s.storage; });
   add<auth>(
     all, "auth", [](auto& s, name) -> auto& { return s.auth; });
+  add<auth_users>(
+    all, "auth.users", [](auto& s, name) -> auto& { return s.auth_users; });
+  add<auth_certificate>(
+    all, "auth.certificate",
+    [](auto& s, name) -> auto& { return s.auth_certificate; });
+  add<auth_guard>(
+    all, "auth.guard", [](auto& s, name) -> auto& { return s.auth_guard; });
+  add<auth_acl>(
+    all, "auth.acl", [](auto& s, name) -> auto& { return s.auth_acl; });
+  add<flapping_detect>(
+    all, "flapping_detect",
+    [](auto& s, name) -> auto& { return s.flapping_detect; });
   add<http>(
     all, "http", [](auto& s, name) -> auto& { return s.http; });
   add<log>(

@@ -49,6 +49,24 @@ template <>
 inline constexpr std::array
   choices<log_format> = std::to_array<std::string_view>({"text", "json"});
 
+/// What a user name that is in no line of the file means.
+enum class unknown_user : std::uint8_t { ignore, deny };
+template <>
+inline constexpr std::array
+  choices<unknown_user> = std::to_array<std::string_view>({"ignore", "deny"});
+
+/// What of a certificate is the user name.
+enum class certificate_name : std::uint8_t { cn, dn, fingerprint };
+template <>
+inline constexpr std::array choices<certificate_name> =
+  std::to_array<std::string_view>({"cn", "dn", "fingerprint"});
+
+/// What becomes of a client that publishes what it may not.
+enum class deny_action : std::uint8_t { ignore, disconnect };
+template <>
+inline constexpr std::array choices<deny_action> =
+  std::to_array<std::string_view>({"ignore", "disconnect"});
+
 /// `[mqtt]`: what the standard leaves to a server, and its limits.
 struct mqtt {
   milliseconds idle_timeout = 15s;
@@ -160,6 +178,48 @@ struct storage {
 /// `[auth]`
 struct auth {
   bool test_method = false;
+  milliseconds timeout = 15s;
+};
+
+/// `[auth.users]`
+struct auth_users {
+  std::string file;
+  unknown_user unknown = unknown_user::ignore;
+  bool scram = true;
+  std::uint32_t hash_threads = 1;
+  std::uint32_t hash_queue = 1'000;
+  std::uint32_t cache_entries = 131'072;
+};
+
+/// `[auth.certificate]`
+struct auth_certificate {
+  bool enable = false;
+  certificate_name user_name = certificate_name::cn;
+  bool user_must_exist = false;
+};
+
+/// `[auth.guard]`
+struct auth_guard {
+  std::optional<std::uint32_t> max_failures = 20;
+  std::optional<std::uint32_t> max_address_failures = 200;
+  milliseconds window = 1min;
+  milliseconds lock = 5min;
+};
+
+/// `[auth.acl]`
+struct auth_acl {
+  std::string file;
+  deny_action deny = deny_action::ignore;
+  std::uint32_t cache_entries = 32;
+  milliseconds cache_ttl = 1min;
+};
+
+/// `[flapping_detect]`
+struct flapping_detect {
+  bool enable = false;
+  std::uint32_t max_count = 15;
+  milliseconds window_time = 1min;
+  milliseconds ban_time = 5min;
 };
 
 /// `[http]`: `/status` and `/metrics`.
@@ -199,6 +259,11 @@ struct settings {
   config::durability durability;
   config::storage storage;
   config::auth auth;
+  config::auth_users auth_users;
+  config::auth_certificate auth_certificate;
+  config::auth_guard auth_guard;
+  config::auth_acl auth_acl;
+  config::flapping_detect flapping_detect;
   config::http http;
   config::log log;
   config::ctl ctl;
