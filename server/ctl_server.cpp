@@ -94,8 +94,20 @@ std::filesystem::path ctl_socket_path(const std::string& data_dir,
   return std::filesystem::path{data_dir} / socket;
 }
 
-ctl_server::ctl_server(asio::io_context& io, answerer f)
+std::filesystem::path
+ctl_socket_or_service(const std::filesystem::path& elsewhere) {
+  const std::filesystem::path service = "/run/troupe/troupe.sock";
+  std::error_code error;
+  if (std::filesystem::exists(elsewhere, error))
+    return elsewhere;
+  // Who may not look there is told so when it connects.
+  const bool there = std::filesystem::exists(service, error);
+  return there || error ? service : elsewhere;
+}
+
+ctl_server::ctl_server(asio::io_context& io, bool group_access, answerer f)
   : answer_(std::move(f)),
+    group_access_(group_access),
     acceptor_(io, max_connections,
               [this](local::socket socket, std::shared_ptr<void> place) {
                 std::make_shared<ctl_session>(std::move(socket),
@@ -134,7 +146,7 @@ void ctl_server::open(const std::filesystem::path& at) {
   try {
     sockets.open();
     // Before bind: there is no moment in which others could connect.
-    ::fchmod(sockets.native_handle(), 0600);
+    ::fchmod(sockets.native_handle(), group_access_ ? 0660 : 0600);
     sockets.bind(local::endpoint{at.string()});
     path_ = at;
     sockets.listen();

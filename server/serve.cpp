@@ -84,9 +84,10 @@ public:
       control_(control),
       http_(control_, {settings.node.name, [this] { return stopping_; },
                        [this] { return observe(*node_); }}),
-      ctl_(control_, [this](std::string_view request) {
-        return boost::json::serialize(answer(request));
-      }) {}
+      ctl_(control_, settings.ctl.group_access,
+           [this](std::string_view request) {
+             return boost::json::serialize(answer(request));
+           }) {}
 
   running_broker(const running_broker&) = delete;
   running_broker& operator=(const running_broker&) = delete;
