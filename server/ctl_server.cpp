@@ -3,6 +3,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
+#include <cerrno>
 #include <stdexcept>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -146,9 +147,13 @@ void ctl_server::open(const std::filesystem::path& at) {
   try {
     sockets.open();
     // Before bind: there is no moment in which others could connect.
-    ::fchmod(sockets.native_handle(), group_access_ ? 0660 : 0600);
+    ::fchmod(sockets.native_handle(), 0600);
     sockets.bind(local::endpoint{at.string()});
     path_ = at;
+    // After bind, which takes away what the umask forbids.
+    if (group_access_ && ::chmod(at.c_str(), 0660) != 0)
+      throw boost::system::system_error(errno,
+                                        boost::system::system_category());
     sockets.listen();
   } catch (const boost::system::system_error& e) {
     throw std::runtime_error(name + " cannot be made: " + e.code().message());
