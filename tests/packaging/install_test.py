@@ -175,6 +175,7 @@ class InstallTest(unittest.TestCase):
                 "/var/lib/troupe/troupe.lock"))
             status = pathlib.Path(f"/proc/{service.process.pid}/status")
             self.assertRegex(status.read_text(), r"CapEff:\s+0+\n")
+            self.on.run("troupe", "ctl", "backup", "/var/lib/troupe/copy")
             self.assertEqual(0, service.stop())
         # The operator's change outlives the upgrade.
         config.write_text(config.read_text() + "\n[retainer]\n"
@@ -192,6 +193,13 @@ class InstallTest(unittest.TestCase):
                 client.subscribe("sign", 1)
                 self.assertEqual([("sign", b"open")], client.take(1))
             self.assertEqual(0, service.stop())
+
+        again = ("--data-dir", "/var/lib/troupe/again")
+        restored = self.as_user("troupe", "troupe", "restore",
+                                "/var/lib/troupe/copy", *again)
+        self.assertEqual(0, restored.returncode, restored.stderr)
+        checked = self.as_user("troupe", "troupe", "data", "check", *again)
+        self.assertEqual(0, checked.returncode, checked.stderr)
 
         self.on.dpkg("-r", "troupe")
         self.assertFalse(self.on.path("/usr/bin/troupe").exists())

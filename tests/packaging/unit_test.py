@@ -65,6 +65,12 @@ class UnitTest(unittest.TestCase):
             [codes[x] for x in ("usage", "configuration", "storage")],
             self.unit.words("RestartPreventExitStatus"))
 
+    def test_operators_are_told_every_exit_code(self):
+        header = (SOURCE / "server" / "exit_codes.hpp").read_text()
+        page = (SOURCE / "docs" / "operations.md").read_text()
+        self.assertEqual(re.findall(r"^  exit_\w+ = (\d+),", header, re.M),
+                         re.findall(r"^\| (\d) \|", page, re.M))
+
     def test_its_command_is_one_of_the_program(self):
         self.assertEqual(
             ["/usr/bin/troupe", "serve", "--config",

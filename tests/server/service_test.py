@@ -82,7 +82,7 @@ class WatchdogTest(unittest.TestCase):
             self.assertEqual(ALIVE, self.manager.hear())
         took = time.monotonic() - began
         self.assertGreater(took, 2.4)
-        self.assertLess(took, 6.0)
+        self.assertLess(took, 10)
 
     def test_there_are_none_for_another_process(self):
         broker = self.start(watchdog=0.02, WATCHDOG_PID="1")
