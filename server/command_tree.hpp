@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+// NOLINTNEXTLINE(readability-identifier-naming): it is that of CLI11.
 namespace CLI {
 class App;
 }

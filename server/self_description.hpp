@@ -3,6 +3,7 @@
 
 #include <string>
 
+// NOLINTNEXTLINE(readability-identifier-naming): it is that of CLI11.
 namespace CLI {
 class App;
 }
