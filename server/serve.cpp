@@ -160,7 +160,7 @@ private:
     watchdog_.emplace(
       control_, node_->options().actors.reactors, manager_.watchdog(),
       watchdog::handlers{
-        [this](std::function<void(std::size_t)> answered) {
+        [this](const std::function<void(std::size_t)>& answered) {
           node_->on_each_reactor(answered);
         },
         [this] { manager_.alive(); },

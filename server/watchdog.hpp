@@ -22,7 +22,7 @@ public:
   struct handlers {
     /// Lets every part call `answered` with its number, when it has its turn
     /// and on its own thread; does not wait.
-    std::function<void(std::function<void(std::size_t)> answered)> ask;
+    std::function<void(const std::function<void(std::size_t)>& answered)> ask;
     std::function<void()> feed;
     std::function<void(const std::string&)> warn; ///< for the log
   };
