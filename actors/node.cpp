@@ -205,6 +205,11 @@ std::chrono::seconds node::uptime() const {
     shared_->options.world.now() - started_);
 }
 
+void node::on_each_reactor(const std::function<void(std::size_t)>& f) {
+  for (auto& x : shared_->homes)
+    x->post([f, i = x->index()] { f(i); });
+}
+
 void node::stop() {
   if (!std::exchange(running_, false))
     return;

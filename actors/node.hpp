@@ -46,6 +46,9 @@ public:
   node_storage* storage() noexcept { return storage_.get(); }
   const node_options& options() const noexcept { return shared_->options; }
   std::chrono::seconds uptime() const;
+  /// Lets each reactor call `f` with its index in one of its next turns; does
+  /// not wait for them. Between `start` and `stop`.
+  void on_each_reactor(const std::function<void(std::size_t)>& f);
 
   // ---- questions -----------------------------------------------------------
 

@@ -137,6 +137,9 @@ inline constexpr auto fields<ctl> = std::tuple{
         {1, 107, "bytes"},
         reload::cold,
         "Path of the Unix socket, below node.data_dir unless it begins with "
-        "a slash."}};
+        "a slash."},
+  field{&ctl::group_access, "group_access", reload::cold,
+        "Whether the group of the user that runs the broker may use the "
+        "socket as well (mode 0660 instead of 0600)."}};
 
 } // namespace troupe::config

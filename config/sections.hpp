@@ -239,6 +239,7 @@ struct log {
 /// `[ctl]`: the socket that `troupe ctl` talks to.
 struct ctl {
   std::string socket = "troupe.sock"; ///< below node.data_dir unless absolute
+  bool group_access = false;
 };
 
 /// All of it. The member `root_keys` holds the keys outside any section.

@@ -3,6 +3,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 
+#include <cerrno>
 #include <stdexcept>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -94,8 +95,20 @@ std::filesystem::path ctl_socket_path(const std::string& data_dir,
   return std::filesystem::path{data_dir} / socket;
 }
 
-ctl_server::ctl_server(asio::io_context& io, answerer f)
+std::filesystem::path
+ctl_socket_or_service(const std::filesystem::path& elsewhere) {
+  const std::filesystem::path service = "/run/troupe/troupe.sock";
+  std::error_code error;
+  if (std::filesystem::exists(elsewhere, error))
+    return elsewhere;
+  // Who may not look there is told so when it connects.
+  const bool there = std::filesystem::exists(service, error);
+  return there || error ? service : elsewhere;
+}
+
+ctl_server::ctl_server(asio::io_context& io, bool group_access, answerer f)
   : answer_(std::move(f)),
+    group_access_(group_access),
     acceptor_(io, max_connections,
               [this](local::socket socket, std::shared_ptr<void> place) {
                 std::make_shared<ctl_session>(std::move(socket),
@@ -137,6 +150,10 @@ void ctl_server::open(const std::filesystem::path& at) {
     ::fchmod(sockets.native_handle(), 0600);
     sockets.bind(local::endpoint{at.string()});
     path_ = at;
+    // After bind, which takes away what the umask forbids.
+    if (group_access_ && ::chmod(at.c_str(), 0660) != 0)
+      throw boost::system::system_error(errno,
+                                        boost::system::system_category());
     sockets.listen();
   } catch (const boost::system::system_error& e) {
     throw std::runtime_error(name + " cannot be made: " + e.code().message());

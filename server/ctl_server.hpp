@@ -16,14 +16,21 @@ namespace troupe::server {
 std::filesystem::path ctl_socket_path(const std::string& data_dir,
                                       const std::string& socket);
 
+/// The socket of the installed service, if there is one and none at
+/// `elsewhere`; otherwise `elsewhere`.
+std::filesystem::path
+ctl_socket_or_service(const std::filesystem::path& elsewhere);
+
 /// One request per line, one line of answer to each; on the thread of an
-/// io_context. Only who runs the broker may connect (mode 0600).
+/// io_context. Who may connect is in the mode of the socket's file.
 class ctl_server {
 public:
   /// Answers a line with a line, both without line feed.
   using answerer = std::function<std::string(std::string_view)>;
 
-  ctl_server(boost::asio::io_context& io, answerer f);
+  /// @param group_access  whether not only the user that runs the broker may
+  ///                      connect (mode 0600) but its group, too (0660)
+  ctl_server(boost::asio::io_context& io, bool group_access, answerer f);
   /// Removes the socket's file.
   ~ctl_server();
 
@@ -34,6 +41,7 @@ public:
 
 private:
   answerer answer_;
+  bool group_access_;
   std::filesystem::path path_; ///< empty until it is ours
   limited_acceptor<boost::asio::local::stream_protocol> acceptor_;
 };

@@ -6,6 +6,7 @@
 #include "server/data_commands.hpp"
 #include "server/exit_codes.hpp"
 #include "server/metrics.hpp"
+#include "server/self_description.hpp"
 #include "server/serve.hpp"
 
 #include <CLI/CLI.hpp>
@@ -36,6 +37,10 @@ struct configuration_options {
                   "A setting, e.g. --set mqtt.max_inflight=64")
       ->type_name("KEY=VALUE")
       ->take_all();
+  }
+
+  bool says_nothing() const {
+    return file.empty() && data_dir.empty() && overrides.empty();
   }
 
   config::load_result load() const {
@@ -104,11 +109,16 @@ int main(int argc, char** argv) {
     ->type_name("PATH");
   server::ctl_client client;
   client.add_to(*ctl);
+  const server::self_description self(app);
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? server::exit_success : server::exit_usage;
+  }
+  if (self.chosen()) {
+    std::fputs(self.text().c_str(), stdout);
+    return server::exit_success;
   }
   if (docs->parsed()) {
     std::fputs(config::describe_markdown().c_str(), stdout);
@@ -141,8 +151,11 @@ int main(int argc, char** argv) {
     return server::show_data(directory, data_json);
   if (restore->parsed())
     return server::restore_data(backup, directory);
-  if (ctl->parsed())
-    return client.run(server::ctl_socket_path(loaded.values.node.data_dir,
-                                              loaded.values.ctl.socket));
+  if (ctl->parsed()) {
+    const auto at = server::ctl_socket_path(loaded.values.node.data_dir,
+                                            loaded.values.ctl.socket);
+    return client.run(from.says_nothing() ? server::ctl_socket_or_service(at)
+                                          : at);
+  }
   return server::serve(loaded);
 }

@@ -9,7 +9,9 @@
 #include "server/http_server.hpp"
 #include "server/log.hpp"
 #include "server/options.hpp"
+#include "server/service_manager.hpp"
 #include "server/shutdown_guard.hpp"
+#include "server/watchdog.hpp"
 #include "storage/error.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -66,15 +68,17 @@ void refuse_taken_addresses(
 class running_broker {
 public:
   running_broker(const config::settings& settings, log_writer& log,
-                 asio::io_context& control)
+                 service_manager& manager, asio::io_context& control)
     : settings_(settings),
       log_(log),
+      manager_(manager),
       control_(control),
       http_(control_, {settings.node.name, [this] { return stopping_; },
                        [this] { return observe(*node_); }}),
-      ctl_(control_, [this](std::string_view request) {
-        return boost::json::serialize(answer(request));
-      }) {}
+      ctl_(control_, settings.ctl.group_access,
+           [this](std::string_view request) {
+             return boost::json::serialize(answer(request));
+           }) {}
 
   running_broker(const running_broker&) = delete;
   running_broker& operator=(const running_broker&) = delete;
@@ -112,6 +116,10 @@ public:
     }
     ctl_.start();
     announce("ready");
+    manager_.ready(
+      "Serving clients on " + std::to_string(node_->listeners().size())
+      + (node_->listeners().size() == 1 ? " listener" : " listeners"));
+    watch();
   }
 
   /// Serves until `stop` is done.
@@ -125,6 +133,10 @@ public:
   /// Begins the ordered end. Meanwhile /status says that it is under way.
   void stop() {
     stopping_ = true;
+    if (watchdog_)
+      watchdog_->stop();
+    manager_.stopping("Telling clients and writing what is under way",
+                      settings_.node.shutdown_timeout);
     stopper_ = std::thread([this] {
       node_->stop();
       control_.stop();
@@ -132,6 +144,21 @@ public:
   }
 
 private:
+  /// Gives the service manager signs of life, if it wants them.
+  void watch() {
+    if (manager_.watchdog().count() == 0)
+      return;
+    watchdog_.emplace(
+      control_, node_->options().actors.reactors, manager_.watchdog(),
+      watchdog::handlers{
+        [this](const std::function<void(std::size_t)>& answered) {
+          node_->on_each_reactor(answered);
+        },
+        [this] { manager_.alive(); },
+        [this](const std::string& what) { log_.warning("watchdog", what); }});
+    watchdog_->start();
+  }
+
   void tell_address(const std::string& of, const std::string& address) {
     announce("listening on " + of + ' ' + address);
     log_.info("listening", of + ' ' + address);
@@ -146,8 +173,10 @@ private:
 
   const config::settings& settings_;
   log_writer& log_;
+  service_manager& manager_;
   asio::io_context& control_;
   std::optional<actors::node> node_;
+  std::optional<watchdog> watchdog_;
   http_server http_;
   ctl_server ctl_;
   bool stopping_ = false;
@@ -165,6 +194,7 @@ int serve(const config::loaded& from) {
   const auto& settings = from.values;
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
+  auto environment = take_service_environment();
   std::optional<data_directory> files;
   std::optional<log_writer> log;
   try {
@@ -175,6 +205,9 @@ int serve(const config::loaded& from) {
   }
   for (const auto& x : from.warnings)
     log->warning("config", config::to_string(x));
+  service_manager manager(std::move(environment), [&](const std::string& what) {
+    log->warning("service manager", what);
+  });
   asio::io_context control;
   running_broker* running = nullptr; // whenever `control` runs
   shutdown_guard guard(
@@ -189,7 +222,7 @@ int serve(const config::loaded& from) {
        log->flush();
      }});
   try {
-    running_broker one(settings, *log, control);
+    running_broker one(settings, *log, manager, control);
     running = &one;
     one.start();
     one.run();

@@ -51,7 +51,9 @@ class Broker:
     """`troupe serve` on free ports, in a directory of its own."""
 
     def __init__(self, *settings, directory=None, data_dir=None, http=False,
-                 words=(), wait=True, env=None, obedient=False):
+                 words=(), wait=True, env=None, obedient=False,
+                 before=None):
+        """@param before  called in the new process, before the program"""
         self.directory = pathlib.Path(
             directory or tempfile.mkdtemp(prefix="troupe-test-"))
         self.data_dir = pathlib.Path(data_dir or self.directory / "data")
@@ -63,11 +65,16 @@ class Broker:
         command = [PROGRAM, "serve", "--data-dir", str(self.data_dir)]
         for x in chosen:
             command += ["--set", x]
+
+        def prepare():
+            _obey_permissions() if obedient else _die_with_parent()
+            if before:
+                before()
+
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(
                 [*command, *words], stdin=subprocess.DEVNULL, stdout=out,
-                stderr=err,
-                preexec_fn=_obey_permissions if obedient else _die_with_parent,
+                stderr=err, preexec_fn=prepare,
                 env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         self.port = self.http_port = None

@@ -214,6 +214,13 @@ class CtlSocketTest(unittest.TestCase):
             broker.end()
             self.assertFalse(path.exists())
 
+    def test_the_socket_may_be_for_the_group_of_that_user_whatever_umask(self):
+        with Broker("ctl.group_access=true",
+                    before=lambda: os.umask(0o077)) as broker:
+            path = broker.data_dir / "troupe.sock"
+            self.assertEqual(0o660, stat.S_IMODE(os.stat(path).st_mode))
+            self.assertEqual(broker.pid, broker.ask("status")["pid"])
+
     def test_the_socket_may_be_elsewhere(self):
         path = self.folder + "/other.sock"
         with Broker("ctl.socket=" + path) as broker:
