@@ -131,17 +131,34 @@ std::optional<int> window_bits(std::string_view text) {
   return std::nullopt;
 }
 
-/// The answer to an offer of permessage-deflate; empty: declined.
-std::string agree_to(const http::param_list& offer) {
+/// Takes the text up to the next separator outside of quotes off the front,
+/// without spaces around it. (Beast's `ext_list` gives an offer without
+/// parameters those of the offer before it.)
+std::string_view next_part(std::string_view& in, char separator) {
+  bool in_quotes = false;
+  std::size_t size = 0;
+  for (; size != in.size() && (in_quotes || in[size] != separator); ++size)
+    in_quotes ^= in[size] == '"';
+  auto part = in.substr(0, size);
+  in.remove_prefix(std::min(in.size(), size + 1));
+  const auto first = std::min(part.find_first_not_of(" \t"), part.size());
+  part.remove_prefix(first);
+  return part.substr(0, part.find_last_not_of(" \t") + 1);
+}
+
+/// The answer to an offer with these parameters; empty: declined.
+std::string agree_to(std::string_view parameters) {
   std::string answer = "permessage-deflate; server_no_context_takeover; "
                        "client_no_context_takeover";
-  std::vector<std::string> seen;
-  for (const auto& one : offer) {
-    const std::string_view name = one.first;
-    const std::string_view value = one.second;
+  std::vector<std::string_view> seen;
+  while (!parameters.empty()) {
+    auto value = next_part(parameters, ';');
+    const auto name = next_part(value, '=');
+    if (value.size() > 2 && value.front() == '"' && value.back() == '"')
+      value = value.substr(1, value.size() - 2);
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
       return {};
-    seen.emplace_back(name);
+    seen.push_back(name);
     if (name == "server_no_context_takeover"
         || name == "client_no_context_takeover") {
       if (!value.empty())
@@ -163,11 +180,15 @@ std::string agree_to(const http::param_list& offer) {
 std::string choose_compression(const request& in) {
   const auto [first, last] =
     in.equal_range(http::field::sec_websocket_extensions);
-  for (auto field = first; field != last; ++field)
-    for (const auto& one : http::ext_list{field->value()})
-      if (one.first == "permessage-deflate")
-        if (auto answer = agree_to(one.second); !answer.empty())
+  for (auto field = first; field != last; ++field) {
+    std::string_view offers = field->value();
+    while (!offers.empty()) {
+      auto offer = next_part(offers, ',');
+      if (next_part(offer, ';') == "permessage-deflate")
+        if (auto answer = agree_to(offer); !answer.empty())
           return answer;
+    }
+  }
   return {};
 }
 

@@ -1,7 +1,8 @@
 // Writes the seeds of the fuzzers of what comes before MQTT below the folder
-// given: PROXY headers.
+// given: PROXY headers, WebSocket frames and requests.
 
 #include "tests/support/proxy_header.hpp"
+#include "tests/support/websocket.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -34,6 +35,55 @@ void write_proxy(const std::filesystem::path& folder) {
   write(folder / "v2_checked", proxy_v2_checked(0x21, 0x11, v4 + tls));
 }
 
+/// See `fuzz_websocket.cpp`: reads and compression, then frames.
+void write_frames(const std::filesystem::path& folder) {
+  const auto hello = raw({0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00});
+  const auto dynamic = raw(
+    {0x04, 0xC0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x90, 0xFF, 0x6B, 0x00});
+  write(folder / "binary", u8(0) + websocket_frame(0x82, "\x10\x0C"));
+  write(folder / "length_16", u8(100) + websocket_frame(0x82, bytes(300, 'x')));
+  write(folder / "length_64",
+        u8(0) + websocket_frame(0x82, bytes(65'536, 'x')));
+  write(folder / "fragments",
+        u8(6) + websocket_frame(0x02, "Hel") + websocket_frame(0x89, "ping")
+          + websocket_frame(0x00, "") + websocket_frame(0x8A, "")
+          + websocket_frame(0x80, "lo"));
+  write(folder / "close", u8(2) + websocket_close_frame(1'000, "\xE2\x82\xAC"));
+  write(folder / "close_empty", u8(0) + websocket_frame(0x88, ""));
+  write(folder / "text", u8(0) + websocket_frame(0x81, "text"));
+  write(folder / "deflated",
+        u8(1) + websocket_frame(0xC2, hello) + websocket_frame(0x82, "plain")
+          + websocket_frame(0x42, hello.substr(0, 3))
+          + websocket_frame(0x89, "") + websocket_frame(0x80, hello.substr(3)));
+  write(folder / "deflated_table", u8(9) + websocket_frame(0xC2, dynamic));
+  write(folder / "deflated_stored",
+        u8(1)
+          + websocket_frame(
+            0xC2, raw({0, 5, 0, 0xFA, 0xFF, 'H', 'e', 'l', 'l', 'o', 0})));
+}
+
+/// See `fuzz_websocket_handshake.cpp`: settings, then a request.
+void write_requests(const std::filesystem::path& folder) {
+  const bytes begin = "GET /mqtt?x HTTP/1.1\r\nHost: a.example\r\n"
+                      "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                      "Sec-WebSocket-Version: 13\r\n";
+  const bytes protocol = "Sec-WebSocket-Protocol: amqp, mqtt\r\n";
+  write(folder / "plain", u8(0) + begin + protocol + "\r\n\x82");
+  write(folder / "no_protocol", u8(1) + begin + "\r\n");
+  write(folder / "origin",
+        u8(12) + begin + protocol + "Origin: https://a.example\r\n\r\n");
+  write(folder / "deflate",
+        u8(0) + begin + protocol
+          + "Sec-WebSocket-Extensions: permessage-deflate; "
+            "server_max_window_bits=10, permessage-deflate; "
+            "client_max_window_bits=\"15\"\r\n\r\n");
+  write(folder / "post",
+        u8(0) + "POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
+  write(folder / "old", u8(0) + "GET http://a/mqtt HTTP/1.0\r\n\r\n");
+  write(folder / "mqtt", u8(0) + "\x10\x0C");
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -43,5 +93,7 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path folder = argv[1];
   write_proxy(folder / "fuzz_proxy");
+  write_frames(folder / "fuzz_websocket");
+  write_requests(folder / "fuzz_websocket_handshake");
   return 0;
 }
