@@ -1,6 +1,7 @@
 // Writes the seeds of the fuzzers of what comes before MQTT below the folder
 // given: PROXY headers, WebSocket frames and requests.
 
+#include "net/websocket_deflate.hpp"
 #include "tests/support/proxy_header.hpp"
 #include "tests/support/websocket.hpp"
 
@@ -38,8 +39,6 @@ void write_proxy(const std::filesystem::path& folder) {
 /// See `fuzz_websocket.cpp`: reads and compression, then frames.
 void write_frames(const std::filesystem::path& folder) {
   const auto hello = raw({0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00});
-  const auto dynamic = raw(
-    {0x04, 0xC0, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x90, 0xFF, 0x6B, 0x00});
   write(folder / "binary", u8(0) + websocket_frame(0x82, "\x10\x0C"));
   write(folder / "length_16", u8(100) + websocket_frame(0x82, bytes(300, 'x')));
   write(folder / "length_64",
@@ -55,11 +54,32 @@ void write_frames(const std::filesystem::path& folder) {
         u8(1) + websocket_frame(0xC2, hello) + websocket_frame(0x82, "plain")
           + websocket_frame(0x42, hello.substr(0, 3))
           + websocket_frame(0x89, "") + websocket_frame(0x80, hello.substr(3)));
-  write(folder / "deflated_table", u8(9) + websocket_frame(0xC2, dynamic));
   write(folder / "deflated_stored",
         u8(1)
           + websocket_frame(
             0xC2, raw({0, 5, 0, 0xFA, 0xFF, 'H', 'e', 'l', 'l', 'o', 0})));
+}
+
+/// See `fuzz_websocket_inflate.cpp`: two sizes, then a compressed message.
+void write_compressed(const std::filesystem::path& folder) {
+  const auto sizes = u8(2) + u8(20);
+  const auto hello = raw({0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00});
+  write(folder / "fixed", sizes + hello);
+  write(folder / "last_block", sizes + "\xF3" + hello.substr(1) + u8(0));
+  write(folder / "stored",
+        sizes + raw({0, 5, 0, 0xFA, 0xFF, 'H', 'e', 'l', 'l', 'o', 0}));
+  write(folder / "two_blocks", sizes + raw({0xF2, 0x48, 5, 0, 0, 0, 0xFF, 0xFF})
+                                 + "\xCA" + hello.substr(3));
+  // Codes of its own, and distances beyond the room: the bench's readings.
+  std::vector<std::uint8_t> table;
+  troupe::net::websocket_deflater deflater;
+  for (unsigned i = 0; i != 60; ++i) {
+    const auto text = "{\"outlet\":" + std::to_string(i * 7'919) + "}";
+    deflater.add(
+      {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, table);
+  }
+  deflater.finish(table);
+  write(folder / "table", sizes + bytes{table.begin(), table.end()});
 }
 
 /// See `fuzz_websocket_handshake.cpp`: settings, then a request.
@@ -94,6 +114,7 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   write_proxy(folder / "fuzz_proxy");
   write_frames(folder / "fuzz_websocket");
+  write_compressed(folder / "fuzz_websocket_inflate");
   write_requests(folder / "fuzz_websocket_handshake");
   return 0;
 }
