@@ -34,7 +34,7 @@ void decode(benchmark::State& state, bool is_copied_only) {
   const auto wire = masked_frames(static_cast<std::size_t>(state.range(0)));
   octets read(wire.size());
   websocket_reader reader{1'000'000};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::memcpy(read.data(), wire.data(), wire.size());
     benchmark::DoNotOptimize(read.data());
     if (!is_copied_only) {
@@ -56,7 +56,7 @@ BENCHMARK(websocket_decode)->Arg(10)->Arg(100)->Arg(1'000)->Arg(65'000);
 /// Unmasking alone, to a place four bytes before.
 void websocket_unmask_in_place(benchmark::State& state) {
   octets buffer(static_cast<std::size_t>(state.range(0)) + 4);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     websocket_unmask(buffer.data(), buffer.data() + 4, buffer.size() - 4,
                      0x3D21FA37);
     benchmark::ClobberMemory();
@@ -67,7 +67,7 @@ BENCHMARK(websocket_unmask_in_place)->Arg(100)->Arg(16'384)->Arg(65'536);
 
 void websocket_header_of(benchmark::State& state) {
   websocket_writer writer;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     writer.begin(static_cast<std::size_t>(state.range(0)));
     benchmark::DoNotOptimize(writer);
     writer.wrote(writer.header().size() + writer.owed());
@@ -89,7 +89,7 @@ void websocket_deflate_message(benchmark::State& state) {
   const auto in = readings(static_cast<std::size_t>(state.range(0)));
   websocket_deflater deflater;
   octets out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     deflater.add(in, out);
     deflater.finish(out);
@@ -108,7 +108,7 @@ void websocket_inflate_message(benchmark::State& state) {
   deflater.finish(small);
   websocket_inflater inflater{in.size()};
   octets room(in.size() + 1);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto step = inflater.inflate(small, true, room);
     benchmark::DoNotOptimize(step);
     inflater.rest();
