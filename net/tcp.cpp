@@ -51,6 +51,32 @@ std::optional<endpoint> endpoint::parse(std::string_view text) {
   return made;
 }
 
+std::optional<endpoint>
+endpoint::from_bytes(std::span<const std::uint8_t> address,
+                     std::uint16_t port) {
+  endpoint made;
+  in6_addr v6{};
+  if (address.size() == sizeof v6) {
+    std::memcpy(&v6, address.data(), sizeof v6);
+    if (!IN6_IS_ADDR_V4MAPPED(&v6)) {
+      made.storage_.v6.sin6_family = AF_INET6;
+      made.storage_.v6.sin6_port = htons(port);
+      made.storage_.v6.sin6_addr = v6;
+      made.size_ = sizeof made.storage_.v6;
+      return made;
+    }
+    address = address.last(sizeof(in_addr));
+  }
+  auto& v4 = made.storage_.v4;
+  if (address.size() != sizeof v4.sin_addr)
+    return std::nullopt;
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  std::memcpy(&v4.sin_addr, address.data(), sizeof v4.sin_addr);
+  made.size_ = sizeof v4;
+  return made;
+}
+
 endpoint endpoint::peer_of(int fd) {
   endpoint made;
   made.size_ = sizeof made.storage_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <netinet/in.h>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -19,6 +20,12 @@ public:
   /// Reads "127.0.0.1:1883", "[::1]:1883", "0.0.0.0:1883" or ":1883" (every
   /// IPv4 address). Names are not resolved.
   static std::optional<endpoint> parse(std::string_view text);
+  /// From the 4 bytes of an IPv4 or the 16 of an IPv6 address in the order of
+  /// the network, as others send them; any other number is none. An IPv4
+  /// address mapped into IPv6 (::ffff:192.0.2.1) becomes the IPv4 address, so
+  /// that rules for addresses know it however it came.
+  static std::optional<endpoint>
+  from_bytes(std::span<const std::uint8_t> address, std::uint16_t port);
   /// The other end of a connected socket, or this end.
   static endpoint peer_of(int fd);
   static endpoint local_of(int fd);

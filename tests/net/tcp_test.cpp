@@ -134,3 +134,19 @@ BOOST_AUTO_TEST_CASE(a_port_can_be_set) {
     BOOST_TEST(x.port() == 54'321);
   }
 }
+
+BOOST_AUTO_TEST_CASE(an_address_is_made_from_its_bytes) {
+  const std::uint8_t v4[] = {192, 0, 2, 1};
+  BOOST_TEST(endpoint::from_bytes(v4, 56'324)->to_string()
+             == "192.0.2.1:56324");
+  std::uint8_t v6[16] = {0x20, 0x01, 0x0D, 0xB8};
+  v6[15] = 7;
+  BOOST_TEST(endpoint::from_bytes(v6, 1)->to_string() == "[2001:db8::7]:1");
+  const std::uint8_t mapped[16] = {0, 0, 0,    0,    0,   0, 0, 0,
+                                   0, 0, 0xFF, 0xFF, 127, 0, 0, 1};
+  const auto inside = endpoint::from_bytes(mapped, 2);
+  BOOST_TEST(inside->to_string() == "127.0.0.1:2");
+  BOOST_TEST(inside->is_loopback());
+  for (const std::size_t size : {0U, 3U, 5U, 15U})
+    BOOST_TEST(!endpoint::from_bytes(std::span{v6}.first(size), 1), size);
+}
