@@ -182,7 +182,7 @@ void ban_table::count_network(const ban& what, bool more) {
   const auto net = std::get<network>(network::parse(what.who));
   auto& count =
     net.base.v6 ? prefixes_.v6[net.prefix] : prefixes_.v4[net.prefix];
-  count += more ? 1U : ~0U;
+  more ? ++count : --count;
 }
 
 std::string ban_table::add(ban what) {
