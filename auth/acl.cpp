@@ -51,10 +51,19 @@ public:
   bool applies(std::uint32_t rule) const override {
     const auto& b = of_.briefs_[rule];
     return (b.actions & action_) != 0 && (b.qos & qos_) != 0
-           && (b.retain & retain_) != 0 && (!b.more || fits(of_.rules_[rule]));
+           && (b.retain & retain_) != 0 && (b.networks == 0 || in_network_of(b))
+           && (!b.more || fits(of_.rules_[rule]));
   }
 
 private:
+  bool in_network_of(const brief& b) const {
+    const auto* const first = of_.networks_.data() + b.first_network;
+    return peer_
+           && std::any_of(first, first + b.networks, [this](const auto& net) {
+                return net.contains(*peer_);
+              });
+  }
+
   bool fits(const acl_rule& r) const {
     if (!r.users.empty() && !r.clients.empty()
         && !has(r.clients, who_.client_id))
@@ -65,13 +74,7 @@ private:
     if (!r.client_patterns.empty()
         && !any_matches(r.client_patterns, who_.client_id))
       return false;
-    if (!r.listeners.empty() && !has(r.listeners, who_.listener))
-      return false;
-    return r.addresses.empty()
-           || (peer_
-               && std::any_of(
-                 r.addresses.begin(), r.addresses.end(),
-                 [this](const auto& net) { return net.contains(*peer_); }));
+    return r.listeners.empty() || has(r.listeners, who_.listener);
   }
 
   const acl& of_;
@@ -99,7 +102,11 @@ acl::acl(std::vector<acl_rule> rules, std::optional<decision> no_match)
       static_cast<std::uint8_t>(!r.retain ? 0b11 : (*r.retain ? 0b10 : 0b01));
     b.more = (!r.users.empty() && !r.clients.empty())
              || !r.user_patterns.empty() || !r.client_patterns.empty()
-             || !r.addresses.empty() || !r.listeners.empty();
+             || !r.listeners.empty();
+    b.first_network = static_cast<std::uint32_t>(networks_.size());
+    b.networks = static_cast<std::uint32_t>(r.addresses.size());
+    networks_.insert(networks_.end(), r.addresses.begin(), r.addresses.end());
+
     briefs_.push_back(b);
   }
   for (auto i = rules_.size(); i-- != 0;)

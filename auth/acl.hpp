@@ -90,7 +90,9 @@ private:
     std::uint8_t actions; ///< bit 0: publish, 1: subscribe
     std::uint8_t qos;
     std::uint8_t retain; ///< bit 0: without RETAIN, 1: with
-    bool more;           ///< has conditions beyond the tree that it is in
+    bool more; ///< has conditions beyond these, addresses and its tree
+    std::uint32_t first_network; ///< of its addresses, in `networks_`
+    std::uint32_t networks;
   };
   class test;
 
@@ -101,6 +103,7 @@ private:
 
   std::vector<acl_rule> rules_;
   std::vector<brief> briefs_;
+  std::vector<network> networks_; ///< of all rules, in their order
   decision no_match_;
   filter_forest forest_;
   trees everybody_;

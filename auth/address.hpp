@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,7 +43,12 @@ struct network {
   static std::variant<network, std::string> parse(std::string_view text);
 
   bool contains(const address& a) const noexcept {
-    return a.v6 == base.v6 && a.masked(prefix) == base;
+    const unsigned whole = prefix / 8;
+    const unsigned rest = prefix % 8;
+    return a.v6 == base.v6
+           && std::memcmp(a.bytes.data(), base.bytes.data(), whole) == 0
+           && (rest == 0
+               || ((a.bytes[whole] ^ base.bytes[whole]) >> (8 - rest)) == 0);
   }
   std::string to_string() const;
 

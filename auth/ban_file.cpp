@@ -39,7 +39,7 @@ std::string read(std::string_view text, ban& into) {
              "{\"as\":\"clientid\",\"who\":\"x\"}";
   const auto* const fields = value.if_object();
   if (!fields)
-    return "is no object: expected {\"as\":…,\"who\":…}";
+    return "is no object: expected {\"as\":\"clientid\",\"who\":\"x\"}";
   bool kind = false;
   bool who = false;
   for (const auto& field : *fields) {

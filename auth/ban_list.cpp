@@ -19,7 +19,19 @@ bool is_pattern(ban_kind as) noexcept {
   return as == ban_kind::clientid_re || as == ban_kind::username_re;
 }
 
-std::uint64_t hash_of(ban_kind as, std::string_view who) noexcept {
+/// Of a network; an address is one with all bits in its prefix. Without its
+/// text, which takes longer to make than the rest of a look for it.
+std::uint64_t hash_of(const network& in) noexcept {
+  return protocol::hash64(
+    {reinterpret_cast<const char*>(in.base.bytes.data()), in.base.width() / 8},
+    std::uint64_t{1} << 32U | in.prefix);
+}
+
+/// @param who  in canonical form.
+std::uint64_t hash_of(ban_kind as, std::string_view who) {
+  if (as == ban_kind::peerhost || as == ban_kind::peerhost_net)
+    if (const auto read = network::parse(who); read.index() == 0)
+      return hash_of(std::get<network>(read));
   return protocol::hash64(who, static_cast<std::uint64_t>(as));
 }
 
@@ -94,16 +106,26 @@ const ban* ban_list::look_up_networks(const net::endpoint& peer,
   const auto a = address::of(peer);
   if (!a)
     return nullptr;
-  if (const auto* const found =
-        look_up(ban_kind::peerhost, a->to_string(), now_ms))
-    return found;
+  const auto any = [this](const network& in) {
+    const auto hash = hash_of(in);
+    const auto* const shard = shards_[hash % detail::ban_shards].get();
+    if (!shard)
+      return false;
+    const auto at = position(shard->items, hash);
+    return at != shard->items.end() && at->hash == hash;
+  };
+  if (any({*a, static_cast<std::uint8_t>(a->width())}))
+    if (const auto* const found =
+          look_up(ban_kind::peerhost, a->to_string(), now_ms))
+      return found;
   for (unsigned i = a->width() + 1; i-- != 0;) {
     if ((a->v6 ? prefixes_.v6[i] : prefixes_.v4[i]) == 0)
       continue;
     const network in{a->masked(i), static_cast<std::uint8_t>(i)};
-    if (const auto* const found =
-          look_up(ban_kind::peerhost_net, in.to_string(), now_ms))
-      return found;
+    if (any(in))
+      if (const auto* const found =
+            look_up(ban_kind::peerhost_net, in.to_string(), now_ms))
+        return found;
   }
   return nullptr;
 }
@@ -182,7 +204,7 @@ void ban_table::count_network(const ban& what, bool more) {
   const auto net = std::get<network>(network::parse(what.who));
   auto& count =
     net.base.v6 ? prefixes_.v6[net.prefix] : prefixes_.v4[net.prefix];
-  count += more ? 1U : ~0U;
+  more ? ++count : --count;
 }
 
 std::string ban_table::add(ban what) {

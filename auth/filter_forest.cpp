@@ -8,8 +8,6 @@ namespace troupe::auth {
 
 namespace {
 
-constexpr auto none = filter_forest::none;
-
 std::uint64_t hash_of(std::uint32_t parent, std::string_view text,
                       bool pattern) noexcept {
   return protocol::hash64(text,
