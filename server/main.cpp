@@ -6,6 +6,7 @@
 #include "server/data_commands.hpp"
 #include "server/exit_codes.hpp"
 #include "server/metrics.hpp"
+#include "server/passwd_commands.hpp"
 #include "server/serve.hpp"
 
 #include <CLI/CLI.hpp>
@@ -104,6 +105,8 @@ int main(int argc, char** argv) {
     ->type_name("PATH");
   server::ctl_client client;
   client.add_to(*ctl);
+  server::passwd_commands passwd;
+  passwd.add_to(app);
 
   try {
     app.parse(argc, argv);
@@ -118,6 +121,8 @@ int main(int argc, char** argv) {
     std::fputs(server::metrics_markdown().c_str(), stdout);
     return server::exit_success;
   }
+  if (passwd.chosen())
+    return passwd.run();
   if (!socket.empty())
     return client.run(socket);
   auto answer = from.load();
