@@ -378,6 +378,11 @@ void connection::pause_reading(bool pause) {
     watch_again();
 }
 
+void connection::limits_changed() {
+  if (session_ != nullptr)
+    session_->limits_changed();
+}
+
 // ---- waiting ---------------------------------------------------------------
 
 void connection::take_what_waited() {

@@ -82,6 +82,9 @@ public:
   /// The rules about who may do what have changed: ends it if it may not be
   /// here any more.
   void check_again();
+  /// The limits of its listener have changed.
+  void limits_changed();
+  const listener_scope& scope() const noexcept { return scope_; }
   /// An authenticator has answered.
   void on_verified(const auth::chain_answer& answer);
 

@@ -133,9 +133,11 @@ void node::start() {
     while (!settle_shards() && shared_->options.world.make_log) {
     }
   }
+  on_bans_changed([] {});
   if (!threaded())
     return;
-  for (const auto& x : shared_->options.listeners)
+  known_ = shared_->options.listeners;
+  for (const auto& x : known_)
     open(x);
   supervisor_options watch;
   watch.of = this;
@@ -198,6 +200,153 @@ std::vector<node::listening> node::listeners() const {
                                 ? x.of.bind
                                 : x.address.to_string()});
   return all;
+}
+
+// ---- changes ---------------------------------------------------------------
+
+node::open_listener* node::find_open(std::string_view id) {
+  const auto found = std::find_if(
+    open_.begin(), open_.end(), [&](const auto& x) { return x.of.id() == id; });
+  return found == open_.end() ? nullptr : &*found;
+}
+
+void node::end_connections_of(const std::string& id) {
+  // Whom the listener took before it heard of its end is told like the others.
+  on_all([](home&) {});
+  on_all([&](home& on) {
+    const auto* scope = on.find_scope(id);
+    std::vector<connection*> all;
+    on.for_each_connection([&](connection& x) {
+      if (&x.scope() == scope)
+        all.push_back(&x);
+    });
+    for (auto* x : all) {
+      client_event gone{kick{protocol::reason_code::administrative_action}};
+      x->handle(gone);
+    }
+  });
+}
+
+namespace {
+
+/// Whether a listener with the settings `a` has to be opened anew for `b`.
+bool same_socket(const listener_options& a, const listener_options& b) {
+  return a.bind == b.bind && a.backlog == b.backlog && a.mode == b.mode;
+}
+
+} // namespace
+
+void node::change(const settings& to) {
+  // What may fail comes first, and is taken back if it does.
+  std::vector<open_listener> replaced;
+  std::vector<std::string> opened;
+  const auto has = [&](const std::string& id) {
+    return std::any_of(to.listeners.begin(), to.listeners.end(),
+                       [&](const auto& x) { return x.id() == id; });
+  };
+  try {
+    for (const auto& x : to.listeners) {
+      auto* before = find_open(x.id());
+      if (before != nullptr && same_socket(before->of, x))
+        continue;
+      const bool same_place = before != nullptr && before->of.bind == x.bind;
+      if (same_place) // another backlog: two sockets there would share clients
+        close(*before);
+      if (before != nullptr) {
+        replaced.push_back(std::move(*before));
+        open_.erase(open_.begin() + (before - open_.data()));
+      }
+      if (same_place)
+        on_all([](home&) {});
+      open(x);
+      opened.push_back(x.id());
+    }
+  } catch (...) {
+    for (const auto& id : opened)
+      if (auto* x = find_open(id)) {
+        close(*x);
+        open_.erase(open_.begin() + (x - open_.data()));
+      }
+    for (auto& x : replaced) {
+      on_all([&](home& on) { on.scope(x.of); });
+      if (x.actors.empty())
+        open(x.of);
+      else
+        open_.push_back(std::move(x));
+    }
+    throw;
+  }
+  for (auto& x : replaced)
+    close(x);
+  for (auto x = open_.begin(); x != open_.end();) {
+    if (has(x->of.id())) {
+      ++x;
+      continue;
+    }
+    close(*x);
+    const auto id = x->of.id();
+    x = open_.erase(x);
+    end_connections_of(id);
+  }
+  known_ = to.listeners;
+  for (auto& x : open_)
+    for (const auto& now : to.listeners)
+      if (now.id() == x.of.id())
+        x.of = now;
+  shared_->admission.set_options(to.admission);
+  on_all([&](home& on) {
+    on.set_mqtt(to.mqtt);
+    for (const auto& x : to.listeners)
+      on.scope(x);
+    on.for_each_connection([](connection& x) { x.limits_changed(); });
+    for (auto* x : shared_->shard_actors)
+      if (&x->at() == &on)
+        x->limits_changed();
+  });
+  if (supervisor_)
+    caf::anon_send(
+      supervisor_, intervals_atom::value,
+      static_cast<std::int64_t>(to.sys_message_interval.count()),
+      static_cast<std::int64_t>(to.sys_heartbeat_interval.count()));
+}
+
+void node::set_access(std::shared_ptr<const access_control> to) {
+  on_all([&](home& on) { on.set_access(to); });
+}
+
+void node::on_bans_changed(std::function<void()> told) {
+  shared_->admission.listen(
+    [this, told = std::move(told)](std::shared_ptr<const auth::ban_list> now) {
+      for (auto& x : shared_->homes)
+        x->post([on = x.get(), now] { on->set_bans(now); });
+      told();
+    });
+  const auto now = shared_->admission.bans();
+  for (auto& x : shared_->homes)
+    x->post([on = x.get(), now] { on->set_bans(now); });
+}
+
+bool node::stop_listener(std::string_view id) {
+  auto* x = find_open(id);
+  if (x == nullptr)
+    return std::any_of(known_.begin(), known_.end(),
+                       [&](const auto& one) { return one.id() == id; });
+  close(*x);
+  const auto name = x->of.id();
+  open_.erase(open_.begin() + (x - open_.data()));
+  end_connections_of(name);
+  return true;
+}
+
+bool node::start_listener(std::string_view id) {
+  if (find_open(id) != nullptr)
+    return true;
+  for (const auto& x : known_)
+    if (x.id() == id) {
+      open(x);
+      return true;
+    }
+  return false;
 }
 
 std::chrono::seconds node::uptime() const {

@@ -50,6 +50,32 @@ public:
   /// not wait for them. Between `start` and `stop`.
   void on_each_reactor(const std::function<void(std::size_t)>& f);
 
+  // ---- changes -------------------------------------------------------------
+
+  /// What can change while it runs.
+  struct settings {
+    mqtt_options mqtt;
+    std::vector<listener_options> listeners;
+    std::chrono::milliseconds sys_message_interval{60'000};
+    std::chrono::milliseconds sys_heartbeat_interval{30'000};
+    admission_options admission;
+  };
+  /// Takes effect for living connections, too. Listeners come and go; those
+  /// whose address changes are opened there first. Connections of a listener
+  /// that goes are ended.
+  /// @throws std::runtime_error naming the listener that cannot be opened:
+  ///         nothing was changed then.
+  void change(const settings& to);
+  void set_access(std::shared_ptr<const access_control> to);
+  /// Bans, and what counts wrong logins. Thread-safe.
+  actors::admission& admission() noexcept { return shared_->admission; }
+  /// @param told  after each change, on any thread; must not wait.
+  void on_bans_changed(std::function<void()> told);
+  /// Stops or starts one that is known. @returns false if there is none.
+  /// @throws std::runtime_error as above
+  bool stop_listener(std::string_view id);
+  bool start_listener(std::string_view id);
+
   // ---- questions -----------------------------------------------------------
 
   struct numbers {
@@ -161,6 +187,8 @@ private:
   };
   void open(const listener_options& of);
   static void close(open_listener& which);
+  void end_connections_of(const std::string& id);
+  open_listener* find_open(std::string_view id);
   /// Whether it has threads of its own (`environment::drive`).
   bool threaded() const { return !shared_->options.world.drive; }
   /// Waits until what shards have under way is committed.
@@ -180,6 +208,7 @@ private:
   caf::actor supervisor_;
   std::chrono::steady_clock::time_point started_;
   bool running_ = false;
+  std::vector<listener_options> known_; ///< open or not
   bool started_once_ = false;
 };
 

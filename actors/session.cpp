@@ -7,6 +7,24 @@
 
 namespace troupe::actors {
 
+namespace {
+
+protocol::client_session_options options_for(const connection& link,
+                                             const home& on,
+                                             std::uint16_t receive_maximum) {
+  const auto& limits = link.limits();
+  protocol::client_session_options options;
+  options.send_quota = std::min(limits.max_inflight, receive_maximum);
+  options.queue_max = limits.max_mqueue_len;
+  options.queue_bytes_max = limits.max_mqueue_bytes;
+  options.queue_qos0 = limits.mqueue_store_qos0;
+  options.awaiting_release_max = limits.max_awaiting_rel;
+  options.reuses_identifiers = on.shared().options.world.reuses_identifiers;
+  return options;
+}
+
+} // namespace
+
 session::session(caf::actor_config& config, home& on, setup&& from)
   : pinned_actor(config, on),
     link_(from.link),
@@ -17,18 +35,14 @@ session::session(caf::actor_config& config, home& on, setup&& from)
     expiry_interval_(from.expiry_interval),
     version_(from.version),
     durable_(from.expiry_interval != 0) {
-  const auto& limits = link_->limits();
-  protocol::client_session_options options;
-  options.send_quota = std::min(limits.max_inflight, from.receive_maximum);
-  options.queue_max = limits.max_mqueue_len;
-  options.queue_bytes_max = limits.max_mqueue_bytes;
-  options.queue_qos0 = limits.mqueue_store_qos0;
-  options.awaiting_release_max = limits.max_awaiting_rel;
-  options.reuses_identifiers = on.shared().options.world.reuses_identifiers;
-  rules_.configure(options);
+  rules_.configure(options_for(*link_, on, from.receive_maximum));
   if (durable_)
     more().incarnation = from.incarnation;
   count(on.numbers().sessions, std::int64_t{1});
+}
+
+void session::limits_changed() {
+  rules_.change_limits(options_for(*link_, at(), 65'535));
 }
 
 std::string_view session::mounted(std::string_view topic,

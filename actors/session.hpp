@@ -40,6 +40,8 @@ public:
   std::size_t subscription_count() const noexcept;
   const protocol::client_session& rules() const noexcept { return rules_; }
 
+  /// Takes over what its listener says now about queues.
+  void limits_changed();
   /// Takes the state of an earlier connection over.
   void restore(const cluster::session_record& from);
   /// After CONNACK: sends again what is in flight, asks for what was missed.

@@ -53,21 +53,38 @@ caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self,
   });
   for (const auto& shard : options.of->shared().shards)
     self->monitor(shard);
-  if (options.heartbeat_interval.count() != 0)
-    self->delayed_send(self, options.heartbeat_interval, heartbeat_atom::value);
-  if (options.message_interval.count() != 0)
-    self->delayed_send(self, options.message_interval, figures_atom::value);
+  const auto begin = [=](std::chrono::milliseconds messages,
+                         std::chrono::milliseconds heartbeat) {
+    auto& state = self->state;
+    state.message_interval = messages;
+    state.heartbeat_interval = heartbeat;
+    const auto epoch = ++state.epoch;
+    if (heartbeat.count() != 0)
+      self->delayed_send(self, heartbeat, heartbeat_atom::value, epoch);
+    if (messages.count() != 0)
+      self->delayed_send(self, messages, figures_atom::value, epoch);
+  };
+  begin(options.message_interval, options.heartbeat_interval);
   return {
-    [=](heartbeat_atom) {
+    [=](heartbeat_atom, std::uint64_t epoch) {
+      if (epoch != self->state.epoch)
+        return;
       const auto root = "$SYS/brokers/" + options.of->options().name + '/';
       publish_text(*options.of, root + "uptime",
                    std::to_string(options.of->uptime().count()));
-      self->delayed_send(self, options.heartbeat_interval,
-                         heartbeat_atom::value);
+      self->delayed_send(self, self->state.heartbeat_interval,
+                         heartbeat_atom::value, epoch);
     },
-    [=](figures_atom) {
+    [=](figures_atom, std::uint64_t epoch) {
+      if (epoch != self->state.epoch)
+        return;
       publish_figures(*options.of);
-      self->delayed_send(self, options.message_interval, figures_atom::value);
+      self->delayed_send(self, self->state.message_interval,
+                         figures_atom::value, epoch);
+    },
+    [=](intervals_atom, std::int64_t messages, std::int64_t heartbeat) {
+      begin(std::chrono::milliseconds{messages},
+            std::chrono::milliseconds{heartbeat});
     },
   };
 }

@@ -19,12 +19,15 @@ struct supervisor_options {
 
 struct supervisor_state {
   static inline const char* name = "supervisor";
-  std::vector<std::uint64_t> turns_before; ///< by reactor, for silence
+  std::chrono::milliseconds message_interval{0};
+  std::chrono::milliseconds heartbeat_interval{0};
+  std::uint64_t epoch = 0; ///< of the intervals: delayed messages carry it
 };
 
 using heartbeat_atom = caf::atom_constant<caf::atom("heartbeat")>;
 using figures_atom = caf::atom_constant<caf::atom("figures")>;
-using watch_atom = caf::atom_constant<caf::atom("watch")>;
+/// With both intervals in milliseconds, messages first.
+using intervals_atom = caf::atom_constant<caf::atom("intervals")>;
 
 /// On CAF's workers: monitors shards and listeners (the end of one outside of
 /// a stop is an error in the log), and publishes `$SYS/brokers/…`.

@@ -51,6 +51,10 @@ constexpr std::chrono::milliseconds again_after{10};
 
 } // namespace
 
+void topic_shard::limits_changed() {
+  state_.change_limits(options_of(at(), shard_));
+}
+
 topic_shard::topic_shard(caf::actor_config& config, home& on,
                          std::uint16_t shard)
   : pinned_actor(config, on),

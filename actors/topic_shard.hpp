@@ -28,6 +28,8 @@ public:
   const char* name() const override { return "topic_shard"; }
   actor_kind kind() const noexcept override { return actor_kind::topic_shard; }
   const cluster::shard_state_machine& state() const noexcept { return state_; }
+  /// What its home says about limits has changed.
+  void limits_changed();
   std::uint16_t number() const noexcept { return shard_; }
 
   /// Takes the state that `from` has of this shard, and logs there from now

@@ -14,7 +14,7 @@ namespace troupe::auth {
 
 struct verified_cache_options {
   /// 17 bytes each, taken at the start; 0: nothing is remembered.
-  std::size_t entries = 131'072;
+  std::size_t entries = 262'144;
 };
 
 /// Remembers that a password was right for one version of a user's line, so

@@ -177,6 +177,14 @@ public:
   bool keeps_for_group(std::string_view share_name,
                        std::string_view filter) const;
 
+  /// Limits that can change while it runs; the others of `to` are passed over.
+  void change_limits(const shard_options& to) noexcept {
+    options_.retain = to.retain;
+    options_.retained_max = to.retained_max;
+    options_.retained_payload_max = to.retained_payload_max;
+    options_.delayed_max = to.delayed_max;
+  }
+
 private:
   /// What a durable group's leader has done, and what is finished.
   struct group_state {

@@ -128,4 +128,16 @@ std::vector<changed> diff(const settings& a, const settings& b) {
   return all;
 }
 
+settings with_cold_of(const settings& before, settings after) {
+  for (const auto& one : schema()) {
+    if (one.when == reload::hot)
+      continue;
+    const auto known = instances(before, one.section);
+    for (const auto& instance : instances(after, one.section))
+      if (std::ranges::find(known, instance) != known.end())
+        one.copy(after, before, instance);
+  }
+  return after;
+}
+
 } // namespace troupe::config

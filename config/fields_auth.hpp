@@ -138,23 +138,23 @@ inline constexpr std::string_view about<flapping_detect> =
   "Clients that connect and go, over and over.";
 
 template <>
-inline constexpr auto fields<flapping_detect> = std::tuple{
-  field{&flapping_detect::enable, "enable", reload::hot,
-        "Whether such clients are banned for a time."},
-  field{&flapping_detect::max_count,
-        "max_count",
-        {1, 1'000'000, "disconnections"},
-        reload::hot,
-        "How often a client may go in the time."},
-  field{&flapping_detect::window_time,
-        "window_time",
-        {1s, 24h},
-        reload::hot,
-        "The time in which that is counted."},
-  field{&flapping_detect::ban_time,
-        "ban_time",
-        {1s, 8'760h},
-        reload::hot,
-        "How long such a client is banned."}};
+inline constexpr auto fields<flapping_detect> =
+  std::tuple{field{&flapping_detect::enable, "enable", reload::hot,
+                   "Whether such clients are banned for a time."},
+             field{&flapping_detect::max_count,
+                   "max_count",
+                   {1, 1'000'000, "disconnections"},
+                   reload::hot,
+                   "How often a client may go in the time."},
+             field{&flapping_detect::window_time,
+                   "window_time",
+                   {1s, 24h},
+                   reload::hot,
+                   "The time in which that is counted."},
+             field{&flapping_detect::ban_time,
+                   "ban_time",
+                   {1s, 8'760h},
+                   reload::hot,
+                   "How long such a client is banned."}};
 
 } // namespace troupe::config

@@ -12,11 +12,11 @@ inline constexpr std::string_view about<settings::top_level> =
   "Keys above all sections of the file.";
 
 template <>
-inline constexpr auto fields<settings::top_level> = std::tuple{
-  field{&settings::top_level::allow_anonymous, "allow_anonymous", reload::hot,
-        "Whether clients that do not say who they are may connect. If there are "
-        "neither users nor certificates to know them by, loopback addresses "
-        "and Unix sockets take them without this permission, others do not."}};
+inline constexpr auto fields<settings::top_level> = std::tuple{field{
+  &settings::top_level::allow_anonymous, "allow_anonymous", reload::hot,
+  "Whether clients that do not say who they are may connect. If there are "
+  "neither users nor certificates to know them by, loopback addresses "
+  "and Unix sockets take them without this permission, others do not."}};
 
 template <>
 inline constexpr std::string_view about<retainer> = "Retained messages.";

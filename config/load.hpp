@@ -65,6 +65,10 @@ struct changed {
 /// What differs, in the order of declaration.
 std::vector<changed> diff(const settings& a, const settings& b);
 
+/// `after` with everything that cannot change in a running node as it is in
+/// `before`.
+settings with_cold_of(const settings& before, settings after);
+
 /// The effective configuration as a TOML file that loads to the same values.
 std::string show(const settings& s);
 

@@ -84,11 +84,11 @@ void checker::anonymous_access() {
         const auto key = section + ".bind";
         const auto open = print(of.bind) + " is open to other machines, and ";
         if (!of.enable_authn)
-          warnings_.push_back(about(
-            key, open + "anybody can connect (enable_authn = false)"));
+          warnings_.push_back(
+            about(key, open + "anybody can connect (enable_authn = false)"));
         else if (s_.root_keys.allow_anonymous)
-          warnings_.push_back(about(
-            key, open + "anybody can connect (allow_anonymous = true)"));
+          warnings_.push_back(
+            about(key, open + "anybody can connect (allow_anonymous = true)"));
         else if (!knows)
           problems_.push_back(about(
             key, open

@@ -149,6 +149,9 @@ void add(schema_data& into, std::string_view section, Get get) {
        [f, get](settings& s, std::string_view instance, const raw& value) {
          return assign(f, get(s, instance), value);
        },
+       [f, get](settings& to, const settings& from, std::string_view instance) {
+         get(to, instance).*f.member = get(from, instance).*f.member;
+       },
        [f, get](const settings& s, std::string_view instance) {
          return to_toml(f, get(s, instance));
        }});

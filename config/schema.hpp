@@ -25,6 +25,10 @@ struct setting {
   std::function<std::optional<std::string>(settings&, std::string_view instance,
                                            const raw&)>
     assign;
+  /// Takes the member over; both have the instance.
+  std::function<void(settings& to, const settings& from,
+                     std::string_view instance)>
+    copy;
   /// The member's value in TOML notation; the instance exists.
   std::function<std::string(const settings&, std::string_view instance)> toml;
 };

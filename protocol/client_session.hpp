@@ -72,6 +72,14 @@ public:
     awaiting_release_max_ = options.awaiting_release_max;
     reuses_identifiers_ = options.reuses_identifiers;
   }
+  /// The limits of queues, while messages are on their way; what is beyond a
+  /// smaller one stays. The quota is what was agreed upon in CONNECT.
+  void change_limits(const client_session_options& options) noexcept {
+    queue_max_ = static_cast<std::uint32_t>(options.queue_max);
+    queue_bytes_max_ = options.queue_bytes_max;
+    queue_qos0_ = options.queue_qos0;
+    awaiting_release_max_ = options.awaiting_release_max;
+  }
 
   // ---- to the client: what may go out now ---------------------------------
 

@@ -25,7 +25,8 @@ std::string text_of(const std::string& file, std::uint64_t limit) {
 }
 
 std::shared_ptr<const auth::user_table> users_of(const std::string& file) {
-  auto read = auth::user_table::parse(text_of(file, auth::user_limits{}.file_bytes));
+  auto read =
+    auth::user_table::parse(text_of(file, auth::user_limits{}.file_bytes));
   if (read)
     return read.value();
   std::string all;
@@ -109,8 +110,7 @@ access::put_in_force(prepared what) {
   const auto& certificate = from.auth_certificate;
   if (!certificate.enable) {
     by_certificate_.reset();
-  } else if (!by_certificate_
-             || certificate.user_name != certificate_.user_name
+  } else if (!by_certificate_ || certificate.user_name != certificate_.user_name
              || certificate.user_must_exist != certificate_.user_must_exist) {
     auth::certificate_authenticator_options options;
     options.from = static_cast<auth::certificate_name>(certificate.user_name);

@@ -96,15 +96,16 @@ void log_writer::write(const actors::log_line& line) {
   if (!state_->out->should_log(level))
     return;
   std::uint64_t silenced = 0;
-  if (const auto& limit = state_->settings.rate_limit) {
+  {
     const std::lock_guard guard(state_->mutex);
+    const auto& limit = state_->settings.rate_limit;
     const auto now = std::chrono::steady_clock::now();
     auto& window = state_->causes[std::string{line.cause}];
-    if (now - window.began >= limit->per) {
+    if (!limit || now - window.began >= limit->per) {
       silenced = window.silenced;
       window = {now, 0, 0};
     }
-    if (window.written >= limit->count) {
+    if (limit && window.written >= limit->count) {
       ++window.silenced;
       return;
     }
@@ -142,6 +143,12 @@ void log_writer::warning(std::string_view cause, std::string_view text) {
 
 void log_writer::error(std::string_view cause, std::string_view text) {
   write({actors::log_level::error, cause, text, {}, {}});
+}
+
+void log_writer::set_limits(const config::log& settings) {
+  const std::lock_guard guard(state_->mutex);
+  state_->settings.rate_limit = settings.rate_limit;
+  state_->out->set_level(level_of(settings.level));
 }
 
 void log_writer::flush() { state_->out->flush(); }

@@ -24,6 +24,8 @@ public:
   void warning(std::string_view cause, std::string_view text);
   void error(std::string_view cause, std::string_view text);
   void flush();
+  /// Takes over level and rate limit; the rest needs a new writer.
+  void set_limits(const config::log& settings);
 
 private:
   struct state;

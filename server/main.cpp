@@ -6,6 +6,7 @@
 #include "server/data_commands.hpp"
 #include "server/exit_codes.hpp"
 #include "server/metrics.hpp"
+#include "server/passwd_commands.hpp"
 #include "server/self_description.hpp"
 #include "server/serve.hpp"
 
@@ -43,15 +44,17 @@ struct configuration_options {
     return file.empty() && data_dir.empty() && overrides.empty();
   }
 
-  config::load_result load() const {
+  config::sources sources() const {
     config::sources from;
     from.file = file;
     from.environment = config::process_environment();
     from.overrides = overrides;
     if (!data_dir.empty())
       from.overrides.push_back("node.data_dir=" + data_dir);
-    return config::load(from);
+    return from;
   }
+
+  config::load_result load() const { return config::load(sources()); }
 };
 
 int print_problems(const std::vector<config::problem>& problems) {
@@ -109,6 +112,8 @@ int main(int argc, char** argv) {
     ->type_name("PATH");
   server::ctl_client client;
   client.add_to(*ctl);
+  server::passwd_commands passwd;
+  passwd.add_to(app);
   const server::self_description self(app);
 
   try {
@@ -128,6 +133,8 @@ int main(int argc, char** argv) {
     std::fputs(server::metrics_markdown().c_str(), stdout);
     return server::exit_success;
   }
+  if (passwd.chosen())
+    return passwd.run();
   if (!socket.empty())
     return client.run(socket);
   auto answer = from.load();
@@ -157,5 +164,5 @@ int main(int argc, char** argv) {
     return client.run(from.says_nothing() ? server::ctl_socket_or_service(at)
                                           : at);
   }
-  return server::serve(loaded);
+  return server::serve(from.sources(), loaded);
 }

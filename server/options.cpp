@@ -1,6 +1,5 @@
 #include "server/options.hpp"
 
-#include "auth/method.hpp"
 #include "server/listeners.hpp"
 
 #include <algorithm>
@@ -71,6 +70,12 @@ actors::mqtt_options mqtt_of(const config::settings& from) {
 } // namespace
 
 actors::node_options node_options_of(const config::settings& from) {
+  return node_options_of(from, listeners_of(from, {}));
+}
+
+actors::node_options
+node_options_of(const config::settings& from,
+                std::vector<actors::listener_options> listeners) {
   actors::node_options to;
   to.name = from.node.name;
   to.mqtt = mqtt_of(from);
@@ -105,7 +110,7 @@ actors::node_options node_options_of(const config::settings& from) {
     disk.reserve = from.storage.reserve.count;
     disk.max_clock_jump = from.durability.max_clock_jump;
   }
-  to.listeners = listeners_of(from, {});
+  to.listeners = std::move(listeners);
   to.sys_message_interval =
     from.sys_topics.sys_msg_interval.value_or(config::milliseconds{0});
   to.sys_heartbeat_interval =

@@ -8,5 +8,9 @@ namespace troupe::server {
 
 /// Every setting that the node uses; the rest is used by `serve` itself.
 actors::node_options node_options_of(const config::settings& from);
+/// The same with listeners that are made already.
+actors::node_options
+node_options_of(const config::settings& from,
+                std::vector<actors::listener_options> listeners);
 
 } // namespace troupe::server

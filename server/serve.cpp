@@ -1,17 +1,12 @@
 #include "server/serve.hpp"
 
-#include "actors/node.hpp"
 #include "cluster/record_error.hpp"
-#include "server/ctl_commands.hpp"
-#include "server/ctl_server.hpp"
+#include "server/broker.hpp"
 #include "server/data_directory.hpp"
 #include "server/exit_codes.hpp"
-#include "server/http_server.hpp"
 #include "server/log.hpp"
-#include "server/options.hpp"
 #include "server/service_manager.hpp"
 #include "server/shutdown_guard.hpp"
-#include "server/watchdog.hpp"
 #include "storage/error.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -30,12 +25,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// For programs that started this one: on standard output, one line each.
-void announce(const std::string& line) {
-  std::printf("%s\n", line.c_str());
-  std::fflush(stdout);
-}
-
 /// A connection takes a file: as many as this process may have.
 void raise_file_limit() {
   rlimit limit{};
@@ -45,144 +34,6 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/// Listeners of reactors share their address, so the system would let two
-/// brokers of one user share it too: clients would then reach either.
-void refuse_taken_addresses(
-  const std::vector<actors::listener_options>& listeners) {
-  for (const auto& x : listeners) {
-    if (x.kind == actors::listener_kind::local)
-      continue;
-    const auto at = net::endpoint::parse(x.bind);
-    if (!at || at->port() == 0)
-      continue; // the listener says what is wrong
-    if (const auto error = net::probe(*at))
-      throw std::runtime_error(
-        "listener " + x.id() + " cannot listen on " + at->to_string() + ": "
-        + error.message() + "; choose another address with " + "listeners."
-        + std::string{x.kind_name()} + '.' + x.name + ".bind");
-  }
-}
-
-/// A running broker: the node, and what speaks about it, on the thread that
-/// runs `control`.
-class running_broker {
-public:
-  running_broker(const config::settings& settings, log_writer& log,
-                 service_manager& manager, asio::io_context& control)
-    : settings_(settings),
-      log_(log),
-      manager_(manager),
-      control_(control),
-      http_(control_, {settings.node.name, [this] { return stopping_; },
-                       [this] { return observe(*node_); }}),
-      ctl_(control_, settings.ctl.group_access,
-           [this](std::string_view request) {
-             return boost::json::serialize(answer(request));
-           }) {}
-
-  running_broker(const running_broker&) = delete;
-  running_broker& operator=(const running_broker&) = delete;
-
-  /// @throws std::runtime_error naming what cannot be opened.
-  void start() {
-    const auto socket =
-      ctl_socket_path(settings_.node.data_dir, settings_.ctl.socket);
-    ctl_.open(socket);
-    if (settings_.http.enable)
-      http_.open(settings_.http.bind);
-    // Not before: a node that was made has to be started to end.
-    auto options = node_options_of(settings_);
-    refuse_taken_addresses(options.listeners);
-    if (options.storage)
-      options.storage->on_failure = [this](std::string_view what) {
-        // Whoever goes on would acknowledge what is not there.
-        log_.error("storage", std::string{what}
-                                + "; the broker ends at once, with exit code "
-                                + std::to_string(exit_storage)
-                                + ". Mend the disk, or make room, and start it "
-                                  "again: nothing that was acknowledged is "
-                                  "lost, unless its data is damaged");
-        log_.flush();
-        std::_Exit(exit_storage);
-      };
-    node_.emplace(std::move(options),
-                  [this](const actors::log_line& line) { log_.write(line); });
-    node_->start();
-    for (const auto& x : node_->listeners())
-      tell_address(x.id, x.address);
-    if (settings_.http.enable) {
-      tell_address("http", http_.address());
-      http_.start();
-    }
-    ctl_.start();
-    announce("ready");
-    manager_.ready(
-      "Serving clients on " + std::to_string(node_->listeners().size())
-      + (node_->listeners().size() == 1 ? " listener" : " listeners"));
-    watch();
-  }
-
-  /// Serves until `stop` is done.
-  void run() {
-    const auto work = asio::make_work_guard(control_);
-    control_.run();
-    if (stopper_.joinable())
-      stopper_.join();
-  }
-
-  /// Begins the ordered end. Meanwhile /status says that it is under way.
-  void stop() {
-    stopping_ = true;
-    if (watchdog_)
-      watchdog_->stop();
-    manager_.stopping("Telling clients and writing what is under way",
-                      settings_.node.shutdown_timeout);
-    stopper_ = std::thread([this] {
-      node_->stop();
-      control_.stop();
-    });
-  }
-
-private:
-  /// Gives the service manager signs of life, if it wants them.
-  void watch() {
-    if (manager_.watchdog().count() == 0)
-      return;
-    watchdog_.emplace(
-      control_, node_->options().actors.reactors, manager_.watchdog(),
-      watchdog::handlers{
-        [this](const std::function<void(std::size_t)>& answered) {
-          node_->on_each_reactor(answered);
-        },
-        [this] { manager_.alive(); },
-        [this](const std::string& what) { log_.warning("watchdog", what); }});
-    watchdog_->start();
-  }
-
-  void tell_address(const std::string& of, const std::string& address) {
-    announce("listening on " + of + ' ' + address);
-    log_.info("listening", of + ' ' + address);
-  }
-
-  boost::json::value answer(std::string_view request) {
-    if (stopping_)
-      return ctl_error({exit_unavailable, "the broker is stopping"});
-    return answer_ctl(request, *node_,
-                      {settings_.node.data_dir, http_.address()});
-  }
-
-  const config::settings& settings_;
-  log_writer& log_;
-  service_manager& manager_;
-  asio::io_context& control_;
-  std::optional<actors::node> node_;
-  std::optional<watchdog> watchdog_;
-  http_server http_;
-  ctl_server ctl_;
-  bool stopping_ = false;
-  std::thread stopper_;
-};
-
 int fail(const std::exception& why, exit_code code = exit_unavailable) {
   std::fprintf(stderr, "troupe: %s\n", why.what());
   return code;
@@ -190,7 +41,7 @@ int fail(const std::exception& why, exit_code code = exit_unavailable) {
 
 } // namespace
 
-int serve(const config::loaded& from) {
+int serve(const config::sources& sources, const config::loaded& from) {
   const auto& settings = from.values;
   std::signal(SIGPIPE, SIG_IGN);
   raise_file_limit();
@@ -209,10 +60,11 @@ int serve(const config::loaded& from) {
     log->warning("service manager", what);
   });
   asio::io_context control;
-  running_broker* running = nullptr; // whenever `control` runs
+  broker* running = nullptr; // whenever `control` runs
   shutdown_guard guard(
     settings.node.shutdown_timeout,
-    {[&](int signal) {
+    {[&] { asio::post(control, [&] { running->reload(); }); },
+     [&](int signal) {
        log->info("stopping", "signal " + std::to_string(signal));
        asio::post(control, [&] { running->stop(); });
      },
@@ -222,7 +74,7 @@ int serve(const config::loaded& from) {
        log->flush();
      }});
   try {
-    running_broker one(settings, *log, manager, control);
+    broker one(sources, settings, *log, manager, control);
     running = &one;
     one.start();
     one.run();

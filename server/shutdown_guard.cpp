@@ -26,6 +26,7 @@ sigset_t ending_signals() {
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGINT);
   ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGHUP);
   return set;
 }
 
@@ -83,11 +84,18 @@ int shutdown_guard::wait(milliseconds at_most) const {
 
 void shutdown_guard::watch() {
   ::pthread_setname_np(::pthread_self(), "signals");
-  const int first = wait(forever);
+  int first = SIGHUP;
+  while ((first = wait(forever)) == SIGHUP)
+    call_.reload();
   if (first == 0)
     return;
   call_.begin(first);
-  const int second = wait(most_);
+  int second = SIGHUP;
+  const auto until = std::chrono::steady_clock::now() + most_;
+  while (second == SIGHUP) // too late for a new configuration
+    second = wait(
+      std::max(milliseconds{0}, std::chrono::ceil<milliseconds>(
+                                  until - std::chrono::steady_clock::now())));
   if (second > 0)
     end_by(second);
   if (second < 0) {

@@ -7,15 +7,18 @@
 
 namespace troupe::server {
 
-/// Blocks SIGINT and SIGTERM in the calling thread and those that it makes
-/// later, and waits for them on a thread of its own, which runs whatever hangs
-/// elsewhere. To be made before all other threads.
+/// Blocks SIGINT, SIGTERM and SIGHUP in the calling thread and those that it
+/// makes later, and waits for them on a thread of its own, which runs whatever
+/// hangs elsewhere. To be made before all other threads.
 ///
-/// The first signal is reported. A second one ends the process at once, by
-/// that signal; so does, with exit code 1, the time running out.
+/// SIGHUP is reported each time. The first other signal is reported. A second
+/// one ends the process at once, by that signal; so does, with exit code 1, the
+/// time running out.
 class shutdown_guard {
 public:
   struct handlers {
+    /// On the guard's thread: begins to read the configuration again.
+    std::function<void()> reload;
     /// On the guard's thread: begins an ordered end.
     std::function<void(int signal)> begin;
     /// On the guard's thread, before the process ends regardless.

@@ -1,6 +1,5 @@
 // Who may not connect, for how long, and what survives a restart.
 
-#include "auth/atomic_file.hpp"
 #include "auth/ban_file.hpp"
 #include "auth/ban_list.hpp"
 #include "auth/flapping.hpp"
@@ -254,30 +253,6 @@ bans.jsonl:11:1: peerhost "b" is no address: expected one
 bans.jsonl:12:1: is no JSON: incomplete JSON; a ban is on
 )");
   BOOST_TEST(table.size() == 2U);
-}
-
-BOOST_AUTO_TEST_CASE(a_file_is_replaced_whole_or_not_at_all) {
-  const auto folder = std::filesystem::temp_directory_path()
-                      / ("troupe-bans-" + std::to_string(::getpid()));
-  std::filesystem::create_directory(folder);
-  const auto path = folder / "bans.jsonl";
-  const auto content = [&path] {
-    std::ifstream in{path, std::ios::binary};
-    return std::string{std::istreambuf_iterator<char>{in}, {}};
-  };
-  BOOST_TEST(!auth::replace_file(path, "one\n"));
-  BOOST_TEST(!auth::replace_file(path, "two\n"));
-  BOOST_TEST(content() == "two\n");
-  BOOST_TEST((std::filesystem::status(path).permissions()
-              == (std::filesystem::perms::owner_read
-                  | std::filesystem::perms::owner_write)));
-  // A folder in the way of the new file: the old one stays.
-  std::filesystem::create_directory(path.string() + ".new");
-  BOOST_TEST(auth::replace_file(path, "three\n").message() != "Success");
-  BOOST_TEST(content() == "two\n");
-  BOOST_TEST((auth::replace_file(folder / "none" / "x", "x")
-              == std::errc::no_such_file_or_directory));
-  std::filesystem::remove_all(folder);
 }
 
 BOOST_AUTO_TEST_CASE(

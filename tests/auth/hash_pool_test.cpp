@@ -21,8 +21,7 @@ public:
   void put_in(hash_pool& pool) {
     BOOST_REQUIRE(pool.submit("obstacle", [this](fate) {
       runs_.set_value();
-      BOOST_TEST(
-        (may_end_.get_future().wait_for(60s) == std::future_status::ready));
+      may_end_.get_future().wait_for(60s); // no checks off the main thread
     }));
     BOOST_REQUIRE(
       (runs_.get_future().wait_for(60s) == std::future_status::ready));
