@@ -65,13 +65,13 @@ public:
       }
       if (c == '\n' || c == '\r')
         break;
-      if (c == before_.c_cc[VERASE] || c == '\b') {
+      if (is(c, VERASE) || c == '\b') {
         // All bytes of one character.
         while (!made.empty() && (made.back() & 0xC0) == 0x80)
           made.pop_back();
         if (!made.empty())
           made.pop_back();
-      } else if (c == before_.c_cc[VKILL]) {
+      } else if (is(c, VKILL)) {
         made.clear();
       } else if (made.size() < password_max) {
         made += c;
@@ -82,6 +82,11 @@ public:
   }
 
 private:
+  /// Is `c` what this terminal has for a function?
+  bool is(char c, std::size_t function) const noexcept {
+    return static_cast<cc_t>(c) == before_.c_cc[function];
+  }
+
   void say(std::string_view text) const {
     // Who does not see it can still type.
     [[maybe_unused]] const auto ignored =

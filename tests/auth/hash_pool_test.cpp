@@ -36,7 +36,7 @@ private:
 /// What jobs did, in their order.
 class record {
 public:
-  hash_pool::job job(std::string name) {
+  hash_pool::job job(const std::string& name) {
     return [this, name](fate x) {
       const std::lock_guard guard(mutex_);
       all_.push_back(name
@@ -159,6 +159,7 @@ BOOST_AUTO_TEST_CASE(many_jobs_from_many_threads_each_run_once) {
     options.per_address_max = jobs;
     hash_pool pool{options};
     std::vector<std::thread> submitting;
+    submitting.reserve(threads);
     for (int t = 0; t < threads; ++t)
       submitting.emplace_back([&pool, &ran, t] {
         for (int i = 0; i < jobs; ++i)

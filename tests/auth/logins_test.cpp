@@ -159,8 +159,9 @@ BOOST_AUTO_TEST_CASE(a_file_replaced_while_a_password_waits_counts_for_it) {
   }));
   runs.get_future().wait();
   std::promise<authentication_answer> promise;
-  file.authenticate(login("alice", "secret"),
-                    [&](authentication_answer x) { promise.set_value(x); });
+  file.authenticate(login("alice", "secret"), [&](authentication_answer x) {
+    promise.set_value(std::move(x));
+  });
   users->replace(table_of("root:*\n"));
   may_end.set_value();
   auto answer = promise.get_future();
@@ -205,6 +206,7 @@ BOOST_AUTO_TEST_CASE(the_cache_knows_what_was_added_and_stays_bounded) {
 BOOST_AUTO_TEST_CASE(the_cache_may_be_used_by_many_threads) {
   verified_cache cache{{256}};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> lost{0};
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&cache, &lost, t] {
