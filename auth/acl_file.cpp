@@ -325,7 +325,7 @@ private:
         problem = "is empty: nothing has this name";
       else
         problem = check(text->get());
-      if (problem.empty())
+      if (text && problem.empty())
         into.push_back(text->get());
       else
         wrong(one.source().begin, std::string{name} + " " + problem);

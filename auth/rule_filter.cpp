@@ -8,8 +8,6 @@ namespace troupe::auth {
 
 namespace {
 
-using std::string_literals::operator""s;
-
 std::string all_placeholders() {
   std::string all;
   for (const auto name : placeholder_names)
@@ -95,9 +93,9 @@ std::variant<rule_filter, std::string> rule_filter::parse(std::string_view text,
     else if (!literal && part == "#" && end == text.size())
       one.what = level::kind::hash;
     else if (!literal && protocol::has_wildcard(part))
-      return quoted + "is no filter: " + (part == "#" ? "#" : "+ and #")
-             + (part == "#" ? " stands only at the end"s
-                            : " are levels of their own, as in a/+/b/#"s);
+      return quoted + "is no filter: "
+             + (part == "#" ? "# stands only at the end"
+                            : "+ and # are levels of their own, as in a/+/b/#");
     at = end + 1;
   }
   return made;
