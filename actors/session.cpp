@@ -9,8 +9,7 @@ namespace troupe::actors {
 
 namespace {
 
-protocol::client_session_options options_for(const connection& link,
-                                             const home& on,
+protocol::client_session_options options_for(const connection& link, home& on,
                                              std::uint16_t receive_maximum) {
   const auto& limits = link.limits();
   protocol::client_session_options options;
