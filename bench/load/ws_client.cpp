@@ -175,7 +175,7 @@ bool ws_client::begin_frame() {
   case ws_opcode::close:
   case ws_opcode::ping:
   case ws_opcode::pong:
-    if (!final || left_ > control_max)
+    if (!final || (header_[1] & 0x7FU) > control_max)
       return fail("sent a control frame that is fragmented or too long");
     control_.clear();
     break;
@@ -193,8 +193,10 @@ bool ws_client::take_header(bytes_view& rest) {
   }
   if (header_got_ < 2 || header_got_ < header_size())
     return true;
+  if (!begin_frame())
+    return false;
   header_got_ = 0;
-  return begin_frame();
+  return true;
 }
 
 void ws_client::end_control_frame(out_buffer& answers) {
