@@ -15,10 +15,11 @@ using protocol::protocol_version;
 using protocol::reason_code;
 
 connection::connection(caf::actor_config& config, home& on, int fd,
-                       const listener_options& of, const net::endpoint& peer)
+                       const listener_scope& of, const net::endpoint& peer)
   : pinned_actor(config, on),
     fd_(fd),
-    listener_(of),
+    opening_(of.options().tls != nullptr),
+    scope_(of),
     peer_(peer),
     last_read_(on.now()),
     connected_at_(on.now()) {}
@@ -31,6 +32,7 @@ connection::~connection() {
 void connection::begin(caf::actor self) {
   self_ = at().enter(*this, std::move(self));
   at().shared().connections.fetch_add(1, std::memory_order_relaxed);
+  scope_.connections().fetch_add(1, std::memory_order_relaxed);
   count(at().numbers().connections, std::int64_t{1});
   arm_timer();
   if (!at().watch(fd_, wanted_events(), *this))
@@ -47,7 +49,7 @@ std::optional<connection::info> connection::describe() const {
   info x;
   x.client_id = session_->client_id();
   x.peer = peer();
-  x.listener = "tcp:" + listener_.name;
+  x.listener = scope_.id();
   x.user_name = user_name_ ? *user_name_ : std::string{};
   x.version = version_;
   x.clean_start = clean_start_;
@@ -76,6 +78,8 @@ void connection::on_ready(std::uint32_t events) {
       return;
     if (phase_ == phase::claiming)
       pause_reading(true); // what follows a CONNECT waits for the answer to it
+    else if (opening_)
+      queue_opening((events & ended) != 0);
     else if (!reading_paused_)
       read((events & ended) != 0);
   } catch (const std::exception& e) {
@@ -88,28 +92,42 @@ void connection::read(bool to_the_end) {
   auto& numbers = at().numbers();
   auto& blocks = at().reads();
   std::size_t taken = 0;
+  if (transport_)
+    transport_->begin_reading(to_the_end);
   while (fd_ >= 0 && !reading_paused_) {
+    // Others get their turn, or an answer is waited for: what is left is told
+    // again.
+    if (phase_ == phase::claiming) {
+      left_unread_ = true;
+      return;
+    }
     if (taken >= at().dials().read_budget) {
-      watch_again(); // others get their turn; what is left is told again
+      watch_again();
       return;
     }
     const auto kept = input_.size() <= protocol::read_blocks::most_before
                         ? input_.size()
                         : std::size_t{0};
     auto* const buffer = blocks.next(kept);
-    const auto got = ::recv(fd_, buffer + kept, blocks.room(), 0);
+    const auto got = receive_some(buffer + kept, blocks.room());
     if (got <= 0) {
       if (got < 0 && errno == EINTR)
         continue;
-      if (got < 0 && errno == EAGAIN)
+      if (got < 0 && errno == EAGAIN) {
+        if (transport_ && transport_->wants_flush())
+          wants_flush(); // an answer of its own
         return;
+      }
+      if (got < 0 && transport_ && errno == EPROTO) {
+        transport_failed();
+        return;
+      }
       if (got < 0)
         count(numbers.close_error);
       end(false, false, got < 0 ? "socket error" : "closed by the client");
       return;
     }
     count(numbers.reads);
-    count(numbers.bytes_received, static_cast<std::uint64_t>(got));
     at().has_read(static_cast<std::size_t>(got));
     last_read_ = at().now();
     if (kept != 0) { // the packet goes on where it broke off
@@ -119,7 +137,8 @@ void connection::read(bool to_the_end) {
     const auto size = static_cast<std::size_t>(got) + kept;
     take({buffer, size});
     blocks.used(size);
-    if (static_cast<std::size_t>(got) < blocks.room() && !to_the_end)
+    if (!transport_ && static_cast<std::size_t>(got) < blocks.room()
+        && !to_the_end)
       return; // nothing more for now: what comes is told
     taken += static_cast<std::size_t>(got);
   }
@@ -147,7 +166,7 @@ std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
   std::size_t used = 0;
   while (used < in.size()) {
     const auto frame =
-      protocol::next_frame(in.subspan(used), at().mqtt().max_packet_size);
+      protocol::next_frame(in.subspan(used), limits().max_packet_size);
     if (!frame) {
       fail(frame.error(), "malformed or too large a packet");
       return std::nullopt;
@@ -251,7 +270,7 @@ bool connection::on_publish(const protocol::frame& in) {
     return fail(decoded.error(), "malformed PUBLISH");
   auto& packet = decoded.value();
   if (packet.topic_alias != 0) {
-    if (packet.topic_alias > at().mqtt().max_topic_alias)
+    if (packet.topic_alias > limits().max_topic_alias)
       return fail(reason_code::topic_alias_invalid,
                   "Topic Alias above the maximum");
     if (!aliases_)
@@ -262,7 +281,7 @@ bool connection::on_publish(const protocol::frame& in) {
         known.resize(packet.topic_alias);
       auto& name = known[packet.topic_alias - 1U];
       aliases_->inbound_bytes += packet.topic.size() - name.size();
-      if (aliases_->inbound_bytes > at().mqtt().max_topic_alias_bytes)
+      if (aliases_->inbound_bytes > limits().max_topic_alias_bytes)
         return fail(reason_code::quota_exceeded,
                     "the topics of aliases exceed mqtt.max_topic_alias_bytes");
       name = packet.topic;
@@ -287,7 +306,7 @@ bool connection::on_disconnect(const protocol::frame& in) {
       return fail(reason_code::protocol_error,
                   "DISCONNECT makes a transient session durable");
     session_->set_expiry_interval(
-      std::min(*wanted, at().mqtt().max_session_expiry_interval));
+      std::min(*wanted, limits().max_session_expiry_interval));
   }
   end(packet.value().reason == reason_code::normal_disconnection, false,
       "disconnected by the client");
@@ -321,7 +340,14 @@ std::uint32_t connection::wanted_events() const noexcept {
          | (reading_paused_ ? 0U : reading);
 }
 
-void connection::watch_again() { at().rewatch(fd_, wanted_events(), *this); }
+void connection::watch_again() {
+  at().rewatch(fd_, wanted_events(), *this);
+  if (transport_ && !reading_paused_ && !read_queued_
+      && transport_->has_more()) {
+    read_queued_ = true; // of what is here already the socket tells nothing
+    at().read_later(self_);
+  }
+}
 
 void connection::pause_reading(bool pause) {
   if (std::exchange(reading_paused_, pause) != pause)
@@ -333,14 +359,17 @@ void connection::pause_reading(bool pause) {
 void connection::arm_timer() {
   using std::chrono::milliseconds;
   auto deadline = std::chrono::steady_clock::time_point::max();
-  if (phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
-    deadline = connected_at_ + at().mqtt().idle_timeout;
+  if (opening_)
+    deadline = opening_deadline();
+  else if (phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
+    deadline = connected_at_ + limits().idle_timeout;
   else if (keep_alive_ != 0)
     deadline = last_read_
                + milliseconds(static_cast<std::int64_t>(
-                 1000.0 * keep_alive_ * at().mqtt().keepalive_multiplier));
+                 1000.0 * keep_alive_ * limits().keepalive_multiplier));
   if (write_blocked_)
-    deadline = std::min(deadline, blocked_since_ + listener_.send_timeout);
+    deadline =
+      std::min(deadline, blocked_since_ + scope_.options().send_timeout);
   if (deadline != std::chrono::steady_clock::time_point::max())
     at().wheel().arm(*this, deadline);
 }
@@ -350,13 +379,17 @@ void connection::on_timer() {
   using std::chrono::milliseconds;
   const auto now = at().now();
   auto& numbers = at().numbers();
-  if (write_blocked_ && now >= blocked_since_ + listener_.send_timeout) {
+  if (write_blocked_ && now >= blocked_since_ + scope_.options().send_timeout) {
     count(numbers.close_send_timeout);
     end(false, false, "the client does not read");
     return;
   }
-  if ((phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
-      && now >= connected_at_ + at().mqtt().idle_timeout) {
+  if (opening_) {
+    if (opening_overdue(now))
+      return;
+  } else if ((phase_ == phase::awaiting_connect
+              || phase_ == phase::authenticating)
+             && now >= connected_at_ + limits().idle_timeout) {
     count(numbers.close_idle);
     end(false, false, "no CONNECT in time");
     return;
@@ -364,7 +397,7 @@ void connection::on_timer() {
   if (phase_ == phase::live && keep_alive_ != 0
       && now >= last_read_
                   + milliseconds(static_cast<std::int64_t>(
-                    1000.0 * keep_alive_ * at().mqtt().keepalive_multiplier))) {
+                    1000.0 * keep_alive_ * limits().keepalive_multiplier))) {
     if (!reading_paused_) {
       count(numbers.close_keepalive);
       close(reason_code::keep_alive_timeout, "Keep Alive timeout");
@@ -407,7 +440,7 @@ void connection::close(reason_code why, std::string_view cause) {
 void connection::end(bool discard_will, bool discard, std::string_view cause) {
   if (phase_ == phase::closed)
     return;
-  if (fd_ >= 0 && output_ && !output_->empty() && !write_blocked_)
+  if (fd_ >= 0 && !write_blocked_ && has_output())
     send_some();
   if (session_ != nullptr || phase_ != phase::awaiting_connect)
     at().log({log_level::debug, "connection.closed", cause,
@@ -433,10 +466,12 @@ void connection::close_socket() {
   output_.reset();
   if (fd_ < 0)
     return;
+  end_transport();
   at().unwatch(fd_, *this);
   ::close(fd_);
   fd_ = -1;
   at().shared().connections.fetch_sub(1, std::memory_order_relaxed);
+  scope_.connections().fetch_sub(1, std::memory_order_relaxed);
   count(at().numbers().connections, std::int64_t{-1});
 }
 

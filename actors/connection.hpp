@@ -1,10 +1,11 @@
 #pragma once
 // One client's socket.
 
-#include "actors/authentication.hpp"
 #include "actors/home.hpp"
 #include "actors/output.hpp"
+#include "auth/method.hpp"
 #include "net/tcp.hpp"
+#include "net/transport.hpp"
 #include "protocol/byte_buffer.hpp"
 #include "protocol/codec.hpp"
 
@@ -28,12 +29,16 @@ class connection final : public pinned_actor,
                          private net::timing_wheel::timer {
 public:
   connection(caf::actor_config& config, home& on, int fd,
-             const listener_options& of, const net::endpoint& peer = {});
+             const listener_scope& of, const net::endpoint& peer = {});
   ~connection() override;
 
   const char* name() const override { return "connection"; }
   /// Registers with the home and begins to read. Called once.
   void begin(caf::actor self);
+  /// Goes on with what comes before MQTT. By the home, when its turn has come.
+  void open();
+  /// Reads what its transport still has. By the home.
+  void read_on();
 
   // ---- for its session -----------------------------------------------------
 
@@ -43,8 +48,10 @@ public:
   bool release_buffers();
   /// False while so much waits for the socket that more should be queued.
   bool writable() const noexcept {
-    return !output_ || output_->size() < listener_.output_high_watermark;
+    return !output_ || output_->size() < scope_.options().output_high_watermark;
   }
+  /// What holds for clients of its listener.
+  const mqtt_options& limits() const noexcept { return scope_.mqtt(); }
   /// The receiver's limit, fixed header included.
   std::size_t packet_limit() const noexcept { return packet_limit_; }
   void send(const protocol::message& message, const protocol::delivery& how);
@@ -103,8 +110,8 @@ private:
   };
   struct authentication {
     std::string method;
-    std::shared_ptr<authentication_method> how;
-    std::unique_ptr<authentication_exchange> exchange;
+    std::shared_ptr<auth::method> how;
+    std::unique_ptr<auth::exchange> exchange;
   };
   struct aliases {
     std::vector<std::string> inbound; ///< by alias minus one
@@ -128,6 +135,17 @@ private:
   bool on_live_packet(const protocol::frame& in);
   bool on_publish(const protocol::frame& in);
   bool on_disconnect(const protocol::frame& in);
+  // connection_open.cpp
+  void begin_transport();
+  void opened();
+  void queue_opening(bool to_the_end);
+  void end_transport() noexcept;
+  std::chrono::steady_clock::time_point opening_deadline() const noexcept;
+  /// @returns whether it was, and the connection is ended.
+  bool opening_overdue(std::chrono::steady_clock::time_point now);
+  void transport_failed();
+  /// As recv(2).
+  ssize_t receive_some(std::uint8_t* to, std::size_t room);
   // connection_connect.cpp
   bool on_connect(const protocol::frame& in);
   bool check_connect(const protocol::connect_packet& in);
@@ -149,8 +167,11 @@ private:
   void wants_flush();
   void hold_buffers();
   output& out();
-  /// One call of the socket. @returns as send(2).
+  /// One call of the socket, or of what lies before it. @returns as send(2).
   ssize_t send_some();
+  ssize_t send_through();
+  bool has_output() const noexcept;
+  void count_traffic() noexcept;
   protocol::delivery with_alias(const protocol::message& message,
                                 protocol::delivery how);
   void encode(const protocol::message& message, const protocol::delivery& how);
@@ -171,13 +192,21 @@ private:
   bool problem_information_ = true;
   bool holds_buffers_ = false;
   bool clean_start_ = true;
+  bool opening_; ///< something comes before MQTT: TLS
+  bool opening_to_the_end_ = false;
+  bool broken_ = false;      ///< the other side broke a rule of its transport
+  bool queued_ = false;      ///< waits for `open`
+  bool read_queued_ = false; ///< waits for `read_on`
+  bool left_unread_ = false; ///< `read` stopped before the socket was empty
   std::uint16_t keep_alive_ = 0; ///< seconds, 0: off
   client_ref self_;
   session* session_ = nullptr;
-  const listener_options& listener_;
+  const listener_scope& scope_;
   net::endpoint peer_; ///< kept: a socket that was reset cannot tell it
-  protocol::byte_buffer input_;    ///< of an unfinished packet
-  std::unique_ptr<output> output_; ///< null while nothing waits
+  protocol::byte_buffer input_;               ///< of an unfinished packet
+  std::unique_ptr<output> output_;            ///< null while nothing waits
+  std::unique_ptr<net::transport> transport_; ///< null: the socket itself
+  std::unique_ptr<net::peer_certificate> certificate_; ///< of a TLS client
   std::size_t packet_limit_ = protocol::no_packet_limit;
   std::chrono::steady_clock::time_point last_read_;
   std::chrono::steady_clock::time_point blocked_since_;

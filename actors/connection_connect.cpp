@@ -37,7 +37,7 @@ bool connection::on_connect(const protocol::frame& in) {
   count(numbers.connect_received);
   count(numbers.client_connect);
   const auto decoded =
-    protocol::decode_connect(in, at().mqtt().strict_clientid_length_3_1);
+    protocol::decode_connect(in, limits().strict_clientid_length_3_1);
   if (!decoded) {
     count(numbers.malformed);
     // The version may be unknown here; refusals that older clients understand
@@ -71,7 +71,7 @@ bool connection::on_connect(const protocol::frame& in) {
     authentication_ = std::make_unique<authentication>();
     authentication_->method = *packet.authentication_method;
     authentication_->how = *how;
-    authentication_->exchange = (*how)->begin();
+    authentication_->exchange = (*how)->begin({});
     phase_ = phase::authenticating;
     return authenticate(
       packet.authentication_data.value_or(protocol::bytes_view{}));
@@ -81,7 +81,7 @@ bool connection::on_connect(const protocol::frame& in) {
 }
 
 bool connection::check_connect(const protocol::connect_packet& in) {
-  const auto& rules = at().mqtt();
+  const auto& rules = limits();
   const auto no = [this](reason_code why, std::string_view cause) {
     refuse(why, cause);
     return false;
@@ -113,7 +113,7 @@ bool connection::check_connect(const protocol::connect_packet& in) {
 }
 
 void connection::take_connect(const protocol::connect_packet& in) {
-  const auto& rules = at().mqtt();
+  const auto& rules = limits();
   handshake_ = std::make_unique<handshake>();
   auto& x = *handshake_;
   x.client_id = in.client_id;
@@ -177,7 +177,7 @@ bool connection::on_auth(const protocol::frame& in) {
                 "AUTH with another Authentication Method"); // [MQTT-4.12.1-1]
   const bool again = x.reason == reason_code::re_authenticate;
   if (phase_ == phase::live && again)
-    authentication_->exchange = authentication_->how->begin();
+    authentication_->exchange = authentication_->how->begin({});
   else if (again || x.reason != reason_code::continue_authentication
            || !authentication_->exchange)
     return fail(reason_code::protocol_error, "AUTH out of order");
@@ -185,7 +185,7 @@ bool connection::on_auth(const protocol::frame& in) {
 }
 
 bool connection::authenticate(protocol::bytes_view data) {
-  using outcome = authentication_exchange::step::outcome;
+  using outcome = auth::exchange::step::outcome;
   auto step = authentication_->exchange->next(data);
   auto& numbers = at().numbers();
   if (step.what == outcome::challenge) {
@@ -334,8 +334,11 @@ void connection::granted(cluster::claim_granted& x) {
     net::timing_wheel::disarm(*this);
   session_->resume_delivery();
   // What the client sent behind its CONNECT.
-  if (!write_blocked_)
+  if (!write_blocked_) {
+    if (std::exchange(left_unread_, false) && !reading_paused_)
+      watch_again();
     pause_reading(false);
+  }
   if (!input_.empty()) {
     auto pending = std::move(input_);
     input_ = protocol::byte_buffer{};
@@ -348,7 +351,7 @@ void connection::granted(cluster::claim_granted& x) {
 }
 
 void connection::send_connack(bool session_present) {
-  const auto& rules = at().mqtt();
+  const auto& rules = limits();
   const auto& said = *handshake_;
   protocol::connack_packet packet;
   packet.session_present = session_present;

@@ -135,7 +135,7 @@ void connection::wants_flush() {
     return;
   // A socket that breaks is ended by `flush`: here its session may be in the
   // middle of a delivery.
-  if (write_blocked_
+  if (write_blocked_ || !output_
       || (output_->size() < write_early && !at().dials().flush_each_message)) {
     at().at_end_of_turn(*this);
     return;
@@ -150,12 +150,36 @@ void connection::flush() {
     write();
 }
 
+bool connection::has_output() const noexcept {
+  return (output_ && !output_->empty())
+         || (transport_ && transport_->wants_flush());
+}
+
+ssize_t connection::send_through() {
+  if (transport_->wants_flush() && !transport_->flush())
+    return -1;
+  if (!output_ || output_->empty())
+    return 0;
+  std::array<iovec, 256> parts;
+  const auto sent = transport_->write({parts.data(), output_->gather(parts)});
+  if (sent > 0)
+    output_->consume(static_cast<std::size_t>(sent));
+  return sent;
+}
+
 ssize_t connection::send_some() {
+  count(at().numbers().writes);
+  if (transport_) {
+    const auto sent = send_through();
+    const auto error = errno;
+    count_traffic();
+    errno = error;
+    return sent;
+  }
   std::array<iovec, 256> parts;
   msghdr what{};
   what.msg_iov = parts.data();
   what.msg_iovlen = output_->gather(parts);
-  count(at().numbers().writes);
   const auto sent =
     what.msg_iovlen == 1
       ? ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
@@ -169,7 +193,7 @@ ssize_t connection::send_some() {
 
 void connection::write(bool may_end) {
   writing_ = true;
-  while (fd_ >= 0 && output_ && !output_->empty()) {
+  while (fd_ >= 0 && has_output()) {
     if (send_some() < 0) {
       if (errno == EINTR)
         continue;
@@ -178,7 +202,7 @@ void connection::write(bool may_end) {
       return;
     }
     blocked_since_ = at().now();
-    if (output_->empty() && session_ != nullptr
+    if (output_ && output_->empty() && session_ != nullptr
         && session_->rules().queued() > 0)
       session_->pump();
   }
@@ -211,7 +235,8 @@ void connection::on_write_error(int error, bool may_end) {
     return;
   }
   count(numbers.write_blocked);
-  output_->keep();
+  if (output_)
+    output_->keep();
   if (!write_blocked_) {
     write_blocked_ = true;
     blocked_since_ = at().now();

@@ -64,6 +64,8 @@ home::home(shared_state& shared, const net::reactor_options& options)
   : net::reactor(options),
     caf::execution_unit(&shared.system),
     shared_(shared),
+    mqtt_(shared.options.mqtt),
+    openings_(shared.options.actors.max_handshakes),
     random_(shared.options.world.random()),
     reads_(shared.options.actors.read_buffer),
     cache_(shared.options.actors.match_cache),
@@ -121,7 +123,20 @@ void home::wake_others() {
 }
 
 bool home::has_ready() {
-  return !ready_.empty() || has_remote_.load(std::memory_order_acquire);
+  return !ready_.empty() || !to_read_.empty() || openings_.has_next()
+         || has_remote_.load(std::memory_order_acquire);
+}
+
+void home::run_openings() {
+  // An exchange of keys takes a fraction of a millisecond.
+  constexpr std::chrono::milliseconds most{1};
+  const auto until = std::chrono::steady_clock::now() + most;
+  while (const auto who = openings_.next()) {
+    if (auto* x = connection_of(*who))
+      x->open();
+    if (std::chrono::steady_clock::now() >= until)
+      return;
+  }
 }
 
 void home::run_ready() {
@@ -141,6 +156,36 @@ void home::run_ready() {
     else
       caf::intrusive_ptr_release(job);
   }
+  reading_.swap(to_read_);
+  for (const auto who : reading_)
+    if (auto* x = connection_of(who))
+      x->read_on();
+  reading_.clear();
+  if (openings_.has_next())
+    run_openings();
+}
+
+// ---- settings --------------------------------------------------------------
+
+void home::set_mqtt(const mqtt_options& to) {
+  mqtt_ = to;
+  for (const auto& x : scopes_)
+    x->change(x->options(), mqtt_);
+}
+
+listener_scope* home::find_scope(std::string_view id) noexcept {
+  for (const auto& x : scopes_)
+    if (x->id() == id)
+      return x.get();
+  return nullptr;
+}
+
+listener_scope& home::scope(const listener_options& of) {
+  if (auto* known = find_scope(of.id())) {
+    known->change(of, mqtt_);
+    return *known;
+  }
+  return *scopes_.emplace_back(std::make_unique<listener_scope>(of, mqtt_));
 }
 
 void home::report_crash(pinned_actor& who, std::string_view what) {

@@ -3,6 +3,7 @@
 
 #include "actors/batch.hpp"
 #include "actors/metrics.hpp"
+#include "actors/opening_queue.hpp"
 #include "actors/options.hpp"
 #include "actors/output.hpp"
 #include "actors/pinned_actor.hpp"
@@ -104,7 +105,13 @@ public:
   ~home() override;
 
   shared_state& shared() noexcept { return shared_; }
-  const mqtt_options& mqtt() const noexcept { return shared_.options.mqtt; }
+  /// As it is now: a reload changes it on each home in turn.
+  const mqtt_options& mqtt() const noexcept { return mqtt_; }
+  void set_mqtt(const mqtt_options& to);
+  /// What `of` is here; made if it was not known.
+  listener_scope& scope(const listener_options& of);
+  /// Null if no listener of that name was ever opened here.
+  listener_scope* find_scope(std::string_view id) noexcept;
   const actor_options& dials() const noexcept { return shared_.options.actors; }
   /// Whether what shards keep is kept on disk.
   bool keeps_on_disk() const noexcept {
@@ -178,6 +185,12 @@ public:
   /// Carries out a batch of another reactor.
   void carry_out(batch& in);
 
+  /// Asks for `connection::open` when its turn has come: handshakes leave time
+  /// to who is connected.
+  opening_queue& openings() noexcept { return openings_; }
+  /// Asks for `connection::read_on` soon, though its socket tells nothing.
+  void read_later(client_ref who) { to_read_.push_back(who); }
+
   /// Asks for `session::checkpoint` within a second.
   void checkpoint_later(client_ref who) { to_checkpoint_.push_back(who); }
 
@@ -215,6 +228,7 @@ private:
   std::size_t pick(const shared_group& group, const group_members& members,
                    const message_ptr& message, session* publisher);
   void sweep();
+  void run_openings();
 
   struct place {
     connection* connected = nullptr;
@@ -237,6 +251,11 @@ private:
   };
 
   shared_state& shared_;
+  mqtt_options mqtt_;
+  std::vector<std::unique_ptr<listener_scope>> scopes_;
+  opening_queue openings_;
+  std::vector<client_ref> to_read_;
+  std::vector<client_ref> reading_;
   metrics numbers_;
   std::minstd_rand random_;
   protocol::read_blocks reads_;

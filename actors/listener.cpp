@@ -8,11 +8,14 @@
 namespace troupe::actors {
 
 listener::listener(caf::actor_config& config, home& on,
-                   const listener_options& of, const net::endpoint& address)
+                   const listener_scope& of, const net::endpoint& address)
   : pinned_actor(config, on),
-    options_(of),
+    scope_(of),
     window_(on.now()) {
-  error_ = net::listen(address, of.backlog, fd_);
+  const auto& x = of.options();
+  error_ = x.kind == listener_kind::local
+             ? net::listen_local(x.bind, x.mode, x.backlog, fd_)
+             : net::listen(address, x.backlog, fd_);
   if (!error_ && !on.watch(fd_, EPOLLIN, *this))
     error_ = {errno, std::generic_category()};
 }
@@ -34,9 +37,9 @@ void listener::on_end() {
 
 bool listener::admitted() {
   auto& numbers = at().numbers();
-  if (options_.max_connections != 0
-      && at().shared().connections.load(std::memory_order_relaxed)
-           >= options_.max_connections) {
+  const auto most = scope_.options().max_connections;
+  if (most != 0
+      && scope_.connections().load(std::memory_order_relaxed) >= most) {
     count(numbers.accept_refused_limit);
     return false;
   }
@@ -47,12 +50,12 @@ void listener::on_ready(std::uint32_t) {
   auto& numbers = at().numbers();
   // A few at a time: clients that are connected already get their turn.
   for (int taken = 0; taken < 64; ++taken) {
-    if (options_.max_conn_rate != 0) {
-      if (at().now() - window_ >= std::chrono::seconds{1}) {
+    if (const auto& rate = scope_.options().max_conn_rate; rate.count != 0) {
+      if (at().now() - window_ >= rate.per) {
         window_ = at().now();
         in_window_ = 0;
       }
-      const auto share = std::max<std::size_t>(1, options_.max_conn_rate
+      const auto share = std::max<std::size_t>(1, (rate.count + rate.burst)
                                                     / at().dials().reactors);
       if (in_window_ >= share) {
         count(numbers.accept_refused_rate);
@@ -71,7 +74,7 @@ void listener::on_ready(std::uint32_t) {
                   "memory left; raise the limit of open files (ulimit -n) or "
                   "set node.own_file_tables = true",
                   {},
-                  options_.name});
+                  scope_.id()});
         pause(std::chrono::milliseconds{500});
       }
       return;
@@ -82,10 +85,10 @@ void listener::on_ready(std::uint32_t) {
       ::close(fresh.fd);
       continue;
     }
-    if (options_.nodelay)
+    if (scope_.options().nodelay)
       net::set_no_delay(fresh.fd);
     auto made = spawn_pinned<connection>(at().shared().system, at(), fresh.fd,
-                                         options_, fresh.peer);
+                                         scope_, fresh.peer);
     made.self->begin(std::move(made.handle));
   }
 }

@@ -15,7 +15,7 @@ class listener final : public pinned_actor,
                        private net::timing_wheel::timer {
 public:
   /// Opens the socket, on the home's thread. An error is in `error()`.
-  listener(caf::actor_config& config, home& on, const listener_options& of,
+  listener(caf::actor_config& config, home& on, const listener_scope& of,
            const net::endpoint& address);
   ~listener() override;
 
@@ -33,7 +33,7 @@ private:
   void pause(std::chrono::milliseconds time);
   bool admitted();
 
-  const listener_options& options_;
+  const listener_scope& scope_;
   int fd_ = -1;
   std::error_code error_;
   bool paused_ = false;

@@ -122,6 +122,15 @@ namespace troupe::actors {
     "Closed: the client did not read")                                         \
   X(close_error, "connections.closed.socket_error", "Closed: socket errors")   \
   X(accept_total, "connections.accepted", "TCP connections accepted")          \
+  X(tls_full, "connections.tls.full", "TLS handshakes with a new session")     \
+  X(tls_resumed, "connections.tls.resumed",                                    \
+    "TLS handshakes that resumed a session")                                   \
+  X(handshake_failed, "connections.handshake.failed",                          \
+    "Connections that failed before MQTT: TLS, WebSocket, PROXY")              \
+  X(handshake_timeout, "connections.handshake.timeout",                        \
+    "Connections that did not come to MQTT in time")                           \
+  X(transport_failed, "connections.transport.failed",                          \
+    "Connections whose TLS or WebSocket broke a rule")                         \
   X(accept_refused_limit, "connections.refused.limit",                         \
     "TCP connections refused: max_connections")                                \
   X(accept_refused_rate, "connections.refused.rate",                           \

@@ -145,31 +145,59 @@ void node::start() {
 }
 
 void node::open(const listener_options& of) {
-  auto address = net::endpoint::parse(of.bind);
+  const bool local = of.kind == listener_kind::local;
+  auto address = local ? net::endpoint{} : net::endpoint::parse(of.bind);
   if (!address)
-    throw std::runtime_error("listener " + of.name + ": \"" + of.bind
+    throw std::runtime_error("listener " + of.id() + ": \"" + of.bind
                              + "\" is no address, e.g. 127.0.0.1:1883");
+  open_listener opened{of, {}, {}};
+  listener_scope* first = nullptr;
   // One reactor after the other: the first may have to learn its port.
   for (auto& on : shared_->homes) {
-    std::promise<std::error_code> opened;
+    std::promise<std::error_code> done;
     on->post([&] {
-      auto made = spawn_pinned<listener>(*system_, *on, of, *address);
+      auto& scope = on->scope(of);
+      if (first == nullptr)
+        first = &scope;
+      else
+        scope.share(*first);
+      auto made = spawn_pinned<listener>(*system_, *on, scope, *address);
       const auto error = made.self->error();
       if (error) {
         made.self->quit();
       } else {
         address = made.self->address();
-        listeners_.push_back(std::move(made.handle));
+        opened.actors.push_back(std::move(made.handle));
       }
-      opened.set_value(error);
+      done.set_value(error);
     });
-    if (const auto error = opened.get_future().get())
-      throw std::runtime_error("listener " + of.name + " cannot listen on "
-                               + of.bind + ": " + error.message()
-                               + "; choose another address with listeners.tcp."
-                               + of.name + ".bind");
+    if (const auto error = done.get_future().get()) {
+      close(opened);
+      throw std::runtime_error(
+        "listener " + of.id() + " cannot listen on " + of.bind + ": "
+        + error.message() + "; choose another address with listeners."
+        + std::string{of.kind_name()} + '.' + of.name + ".bind");
+    }
+    if (local) // a file has one socket; the reactor that has it is enough
+      break;
   }
-  listening_.push_back({of.name, *address});
+  opened.address = *address;
+  open_.push_back(std::move(opened));
+}
+
+void node::close(open_listener& which) {
+  for (auto& x : which.actors)
+    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
+  which.actors.clear();
+}
+
+std::vector<node::listening> node::listeners() const {
+  std::vector<listening> all;
+  for (const auto& x : open_)
+    all.push_back({x.of.id(), x.of.kind == listener_kind::local
+                                ? x.of.bind
+                                : x.address.to_string()});
+  return all;
 }
 
 std::chrono::seconds node::uptime() const {
@@ -184,9 +212,9 @@ void node::stop() {
   if (supervisor_)
     caf::anon_send_exit(supervisor_, caf::exit_reason::user_shutdown);
   supervisor_ = {};
-  for (auto& x : listeners_)
-    caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
-  listeners_.clear();
+  for (auto& x : open_)
+    close(x);
+  open_.clear();
   // Whom a listener takes before it hears of its end is told like the others.
   for (int i = 0; i < 2; ++i)
     on_all([](home&) {});

@@ -23,8 +23,8 @@ class node_storage;
 class node {
 public:
   struct listening {
-    std::string name;
-    net::endpoint address;
+    std::string id;      ///< `tcp:default`
+    std::string address; ///< of a Unix socket: its path
   };
 
   /// @throws storage::storage_error  the databases cannot be opened
@@ -41,9 +41,7 @@ public:
   /// reactors and the actor system.
   void stop();
 
-  const std::vector<listening>& listeners() const noexcept {
-    return listening_;
-  }
+  std::vector<listening> listeners() const;
   /// The databases; null without.
   node_storage* storage() noexcept { return storage_.get(); }
   const node_options& options() const noexcept { return shared_->options; }
@@ -152,7 +150,14 @@ private:
   /// Runs `f(home&)` on each reactor's thread and waits for all.
   template <class F>
   void on_all(F&& f);
+  /// A listener with its actors, one for each reactor that has it.
+  struct open_listener {
+    listener_options of;
+    net::endpoint address;
+    std::vector<caf::actor> actors;
+  };
   void open(const listener_options& of);
+  static void close(open_listener& which);
   /// Whether it has threads of its own (`environment::drive`).
   bool threaded() const { return !shared_->options.world.drive; }
   /// Waits until what shards have under way is committed.
@@ -168,8 +173,7 @@ private:
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<shared_state> shared_;
   std::unique_ptr<node_storage> storage_; ///< null: memory only
-  std::vector<caf::actor> listeners_;
-  std::vector<listening> listening_;
+  std::vector<open_listener> open_;
   caf::actor supervisor_;
   std::chrono::steady_clock::time_point started_;
   bool running_ = false;

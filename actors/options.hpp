@@ -1,7 +1,7 @@
 #pragma once
 // What the node is told when it is made; filled from the configuration.
 
-#include "actors/subscription_index.hpp"
+#include "actors/listener_options.hpp"
 #include "cluster/replicated_log.hpp"
 #include "cluster/time_base.hpp"
 #include "storage/running.hpp"
@@ -26,53 +26,11 @@ namespace troupe::storage {
 class log_store;
 }
 
+namespace troupe::auth {
+class method;
+}
+
 namespace troupe::actors {
-
-class authentication_method;
-
-/// `mqtt.*`: what the standard leaves open, and limits.
-struct mqtt_options {
-  std::chrono::milliseconds idle_timeout{15'000};
-  std::uint32_t max_packet_size = 1'048'576;
-  std::uint32_t max_clientid_len = 65'535;
-  std::uint32_t max_topic_levels = 128;
-  std::uint16_t max_topic_alias = 65'535;
-  std::size_t max_topic_alias_bytes = 1'048'576; ///< of a client's topics
-  std::uint16_t max_topic_alias_out = 16;
-  bool empty_clientid_allowed = true;
-  std::uint16_t receive_maximum = 65'535;
-  std::uint16_t max_inflight = 32;
-  std::uint16_t max_awaiting_rel = 100;
-  std::uint8_t max_qos_allowed = 2;
-  bool retain_available = true;
-  bool wildcard_subscription = true;
-  bool shared_subscription = true;
-  bool exclusive_subscription = false;
-  bool ignore_loop_deliver = false;
-  bool strict_clientid_length_3_1 = true;
-  bool upgrade_qos = false;
-  bool mqueue_store_qos0 = true;
-  share_strategy shared_subscription_strategy = share_strategy::round_robin;
-  std::uint16_t server_keepalive = 0; ///< seconds, 0: the client's own
-  double keepalive_multiplier = 1.5;
-  /// Of clients before MQTT 5.0 with Clean Session 0; seconds.
-  std::uint32_t session_expiry_interval = 7'200;
-  std::uint32_t max_session_expiry_interval = 0xFFFF'FFFF;
-  std::uint32_t message_expiry_interval = 0xFFFF'FFFF; ///< at most; seconds
-  std::size_t max_mqueue_len = 1'000;
-  std::size_t max_mqueue_bytes = 16'777'216;
-  std::size_t max_subscriptions = 0; ///< per session, 0: no limit
-  std::string response_information;
-  bool retainer_enable = true;
-  std::size_t retainer_max_payload_size = 1'048'576;
-  std::size_t retainer_max_messages = 0;
-  bool delayed_enable = true;
-  std::size_t delayed_max_messages = 0;
-  /// Kept for those who are away, 0: no limit. Bytes: of a filter in a shard;
-  /// of all together if nothing is kept on disk.
-  std::size_t stored_bytes_max = 0;
-  std::chrono::seconds stored_age_max{0};
-};
 
 /// `actors.*`, `node.*`: the dials of the machine.
 struct actor_options {
@@ -93,17 +51,8 @@ struct actor_options {
   std::chrono::milliseconds wheel_tick{100};
   std::chrono::milliseconds log_commit_delay{0};
   std::size_t match_cache = 4'096;
-};
-
-struct listener_options {
-  std::string name = "default";
-  std::string bind = "127.0.0.1:1883";
-  std::size_t max_connections = 0; ///< 0: no limit
-  std::size_t max_conn_rate = 0;   ///< per second and reactor share, 0: none
-  int backlog = 1'024;
-  bool nodelay = true;
-  std::chrono::milliseconds send_timeout{15'000};
-  std::size_t output_high_watermark = 1'048'576;
+  /// TLS handshakes under way on one reactor, 0: no limit.
+  std::size_t max_handshakes = 2'000;
 };
 
 /// `storage.*`, `durability.*`: what shards keep, on disk.
@@ -179,7 +128,7 @@ struct node_options {
   std::vector<listener_options> listeners;
   std::chrono::milliseconds sys_message_interval{60'000};   ///< 0: off
   std::chrono::milliseconds sys_heartbeat_interval{30'000}; ///< 0: off
-  std::vector<std::shared_ptr<authentication_method>> methods;
+  std::vector<std::shared_ptr<auth::method>> methods;
   std::optional<storage_options> storage; ///< none: memory only
   environment world{};
 };

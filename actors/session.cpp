@@ -17,7 +17,7 @@ session::session(caf::actor_config& config, home& on, setup&& from)
     expiry_interval_(from.expiry_interval),
     version_(from.version),
     durable_(from.expiry_interval != 0) {
-  const auto& limits = on.mqtt();
+  const auto& limits = link_->limits();
   protocol::client_session_options options;
   options.send_quota = std::min(limits.max_inflight, from.receive_maximum);
   options.queue_max = limits.max_mqueue_len;

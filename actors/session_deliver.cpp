@@ -25,7 +25,7 @@ void session::deliver(const message_ptr& message, message_ptr* last,
                       std::uint32_t identifier, shared_group* group,
                       std::span<const std::uint32_t> more_identifiers) {
   auto& numbers = at().numbers();
-  const auto& limits = at().mqtt();
+  const auto& limits = link_->limits();
   if (((options & 4U) != 0 || limits.ignore_loop_deliver)
       && published(*message)) {
     count(numbers.routed);
@@ -239,7 +239,7 @@ session::shard_progress& session::make_progress(std::uint16_t shard) {
 }
 
 std::size_t session::queue_goal() const noexcept {
-  const auto most = at().mqtt().max_mqueue_len;
+  const auto most = link_->limits().max_mqueue_len;
   return most == 0 ? 1'000 : most;
 }
 

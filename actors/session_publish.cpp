@@ -41,7 +41,7 @@ bool is_failure(reason_code x) noexcept {
 reason_code session::on_publish(const protocol::publish_packet& in,
                                 const protocol::frame& as_read) {
   auto& numbers = at().numbers();
-  const auto& limits = at().mqtt();
+  const auto& limits = link_->limits();
   if (static_cast<unsigned>(in.qos) > limits.max_qos_allowed)
     return reason_code::qos_not_supported;
   if (in.retain && !limits.retain_available)

@@ -55,7 +55,7 @@ reason_code session::on_subscribe(const protocol::subscribe_packet& in) {
 reason_code session::subscribe_one(const protocol::subscription_request& in,
                                    std::uint32_t identifier,
                                    pending_request& request) {
-  const auto& limits = at().mqtt();
+  const auto& limits = link_->limits();
   const auto parsed = protocol::parse_subscription_filter(in.filter);
   if (!parsed)
     return parsed.error();
@@ -267,7 +267,7 @@ void session::finish(pending_request& request) {
 void session::begin_retained(std::string_view filter, packed_options options,
                              std::uint32_t identifier,
                              pending_request& request) {
-  if (!at().mqtt().retain_available || !at().mqtt().retainer_enable)
+  if (!link_->limits().retain_available || !link_->limits().retainer_enable)
     return;
   const auto first = next_retained_shard(filter, 0);
   if (first == shard_position::none)

@@ -119,6 +119,30 @@ struct codec<rate> {
 };
 
 template <>
+struct codec<byte_rate> {
+  static std::string type() { return "rate of bytes"; }
+  static constexpr std::string_view example = R"("1MB/s")";
+  static std::optional<byte_rate> read(const raw& value) {
+    const auto* const text = text_of(value);
+    return text ? read_byte_rate(*text) : std::nullopt;
+  }
+  static std::string toml(byte_rate value) { return quoted(print(value)); }
+};
+
+template <>
+struct codec<text_list> {
+  static std::string type() { return "list of texts"; }
+  static constexpr std::string_view example = R"(["a", "b"])";
+  static std::optional<text_list> read(const raw& value) {
+    if (const auto* const given = std::get_if<text_list>(&value))
+      return *given;
+    const auto* const text = text_of(value);
+    return text ? std::optional{read_text_list(*text)} : std::nullopt;
+  }
+  static std::string toml(const text_list& value) { return print(value); }
+};
+
+template <>
 struct codec<address> {
   static std::string type() { return "address"; }
   static constexpr std::string_view example = R"("127.0.0.1:1883")";

@@ -78,6 +78,13 @@ struct field {
       when{then},
       help{text} {}
 
+  /// For optional members whose type says what they may be.
+  constexpr field(T S::*of, std::string_view called, reload then,
+                  std::string_view text, std::string_view none)
+    : field{of, called, then, text} {
+    absent = none;
+  }
+
   T S::*member;
   std::string_view name; ///< may have a dot: `tcp_options.nodelay`
   std::optional<range_of<T>> allowed;

@@ -19,47 +19,6 @@ inline constexpr auto fields<settings::top_level> = std::tuple{
         "permission."}};
 
 template <>
-inline constexpr std::string_view about<tcp_listener> =
-  "MQTT over TCP, without encryption. Each listener has a name of lower-case "
-  "letters, digits, - and _. The listener `default` is there unless "
-  "`enable = false` takes it away; the defaults of the others are the same.";
-
-template <>
-inline constexpr auto fields<tcp_listener> = std::tuple{
-  field{&tcp_listener::enable, "enable", reload::cold,
-        "Whether the listener is opened."},
-  field{&tcp_listener::bind, "bind", reload::cold,
-        "Where to listen. Without a host: on all addresses of the machine. "
-        "Port 0: a free port, which is logged. An address that other "
-        "machines reach needs allow_anonymous = true."},
-  field{&tcp_listener::max_connections,
-        "max_connections",
-        {1, 1'000'000'000, "connections"},
-        reload::cold,
-        "Most connections at once; further ones are closed at once."},
-  field{&tcp_listener::max_conn_rate, "max_conn_rate", reload::cold,
-        "Most new connections in a time; further ones wait in the backlog."},
-  field{&tcp_listener::backlog,
-        "tcp_options.backlog",
-        {1, 65'535, "connections"},
-        reload::cold,
-        "Connections that the system keeps until they are accepted."},
-  field{&tcp_listener::nodelay, "tcp_options.nodelay", reload::cold,
-        "Whether small packets leave at once (TCP_NODELAY)."},
-  field{&tcp_listener::send_timeout,
-        "tcp_options.send_timeout",
-        {100ms, 1h},
-        reload::cold,
-        "How long a client may take nothing of the output that waits for "
-        "it, before its connection is closed."},
-  field{&tcp_listener::high_watermark,
-        "tcp_options.high_watermark",
-        {4_KB, 1'024_MB},
-        reload::cold,
-        "Output that may wait in a connection; beyond it messages stay in "
-        "the session's queue."}};
-
-template <>
 inline constexpr std::string_view about<retainer> = "Retained messages.";
 
 template <>

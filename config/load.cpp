@@ -145,7 +145,10 @@ void loader::take_section(const entry& e, const std::string& key) {
     if (!m->valid)
       return report(e.where, key, name_rule);
     if (!m->instance.empty())
-      values_.listeners.tcp[std::string{m->instance}];
+      for_each_kind(values_.listeners, [&](auto kind, auto& all) {
+        if (key.starts_with(listener_section(kind, m->instance)))
+          all[std::string{m->instance}];
+      });
     return;
   }
   const auto near = nearest(key, known(e.path, true));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/values.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,8 +25,8 @@ struct unusable {
 /// A section without any keys.
 struct empty_section {};
 
-using raw = std::variant<bool, std::int64_t, double, std::string, untyped,
-                         unusable, empty_section>;
+using raw = std::variant<bool, std::int64_t, double, std::string, text_list,
+                         untyped, unusable, empty_section>;
 
 /// One assignment in one of the sources.
 struct entry {

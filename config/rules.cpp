@@ -26,8 +26,11 @@ public:
   void node_name();
   void paths();
   void socket_path();
+  void listeners();
 
 private:
+  void tls(const std::string& section, const ssl_options& of);
+
   [[nodiscard]] bool is_wrong(const std::string& key) const {
     return wrong_.contains(key);
   }
@@ -54,8 +57,11 @@ std::vector<std::pair<std::string, address>> checker::opened() const {
         && !is_wrong(section + ".bind"))
       all.emplace_back(section + ".bind", bind);
   };
-  for (const auto& [name, listener] : s_.listeners.tcp)
-    add("listeners.tcp." + name, listener.enable, listener.bind);
+  for_each_kind(s_.listeners, [&](auto kind, const auto& of_kind) {
+    if constexpr (kind != listener_kind::local)
+      for (const auto& [name, x] : of_kind)
+        add(listener_section(kind, name), x.common.enable, x.common.bind);
+  });
   add("http", s_.http.enable, s_.http.bind);
   return all;
 }
@@ -139,6 +145,62 @@ void checker::socket_path() {
             "\"/run/troupe/troupe.sock\""));
 }
 
+void checker::tls(const std::string& section, const ssl_options& of) {
+  const auto wrong = [&](const char* name, const char* text) {
+    problems_.push_back(about(section + name, text));
+  };
+  if (of.certfile.empty() && of.psk_file.empty())
+    wrong(".certfile", "is missing: name the file with the server's "
+                       "certificate (and .keyfile with its key)");
+  if (!of.certfile.empty() && of.keyfile.empty())
+    wrong(".keyfile", "is missing: name the file with the key of certfile");
+  if (of.verify == verify_mode::verify_peer && of.cacertfile.empty())
+    wrong(".cacertfile", "is missing: with verify_peer, name the file with "
+                         "the authorities that sign clients' certificates");
+  if (of.fail_if_no_peer_cert && of.verify != verify_mode::verify_peer)
+    wrong(".fail_if_no_peer_cert",
+          "needs verify = \"verify_peer\": nobody is asked for a certificate");
+  if ((of.peer_cert_as_username != certificate_part::disabled
+       || of.peer_cert_as_clientid != certificate_part::disabled)
+      && of.verify != verify_mode::verify_peer)
+    wrong(".verify", "has to be verify_peer for peer_cert_as_username and "
+                     "peer_cert_as_clientid");
+  if (of.min_version > of.max_version)
+    wrong(".min_version", "is above max_version");
+  if (!of.ocsp_responder_url.empty()
+      && !of.ocsp_responder_url.starts_with("http://"))
+    wrong(".ocsp.responder_url", "does not begin with http://");
+}
+
+void checker::listeners() {
+  for_each_kind(s_.listeners, [&](auto kind, const auto& all) {
+    for (const auto& [name, x] : all) {
+      const auto section = listener_section(kind, name);
+      if (!x.common.enable || is_wrong(section + ".enable"))
+        continue;
+      for (const auto& one : x.common.versions.texts)
+        if (one != "3.1" && one != "3.1.1" && one != "5.0")
+          problems_.push_back(
+            about(section + ".versions",
+                  quoted(one) + " is none of 3.1, 3.1.1 and 5.0"));
+      if (x.common.mountpoint.find_first_of("+#") != std::string::npos)
+        problems_.push_back(
+          about(section + ".mountpoint", "has a wildcard in it"));
+      if constexpr (kind == listener_kind::ssl || kind == listener_kind::wss)
+        tls(section + ".ssl_options", x.ssl);
+      if constexpr (kind == listener_kind::ws || kind == listener_kind::wss)
+        if (!x.ws.path.starts_with('/'))
+          problems_.push_back(about(section + ".websocket.mqtt_path",
+                                    "does not begin with a slash"));
+      if constexpr (kind == listener_kind::local)
+        if (x.local.mode.find_first_not_of("01234567") != std::string::npos)
+          problems_.push_back(
+            about(section + ".unix_options.mode",
+                  quoted(x.local.mode) + " is no octal number such as 0660"));
+    }
+  });
+}
+
 } // namespace
 
 void check_rules(const settings& s, const origin_map& origins,
@@ -150,6 +212,7 @@ void check_rules(const settings& s, const origin_map& origins,
   c.node_name();
   c.paths();
   c.socket_path();
+  c.listeners();
 }
 
 } // namespace troupe::config

@@ -1,6 +1,7 @@
 #include "config/schema.hpp"
 
 #include "config/codec.hpp"
+#include "config/fields_listeners.hpp"
 #include "config/fields_mqtt.hpp"
 #include "config/fields_node.hpp"
 #include "config/fields_services.hpp"
@@ -56,6 +57,7 @@ std::string to_string(const raw& value) {
     std::string operator()(std::int64_t n) { return print(n); }
     std::string operator()(double d) { return print(d); }
     std::string operator()(const std::string& s) { return quoted(s); }
+    std::string operator()(const text_list&) { return "an array"; }
     std::string operator()(const untyped& u) { return quoted(u.text); }
     std::string operator()(const unusable& u) { return std::string{u.what}; }
     std::string operator()(empty_section) { return "a section"; }
@@ -153,6 +155,58 @@ void add(schema_data& into, std::string_view section, Get get) {
   std::apply([&](const auto&... f) { (add_field(f), ...); }, fields<S>);
 }
 
+/// One listener of a kind; made if need be where it can be.
+template <class Map>
+auto& named(Map& all, std::string_view name) {
+  if constexpr (std::is_const_v<Map>)
+    return all.find(name)->second;
+  else
+    return all[std::string{name}];
+}
+
+template <listener_kind K, class Settings>
+auto& of_kind(Settings& s) {
+  if constexpr (K == listener_kind::tcp)
+    return s.listeners.tcp;
+  else if constexpr (K == listener_kind::ssl)
+    return s.listeners.ssl;
+  else if constexpr (K == listener_kind::ws)
+    return s.listeners.ws;
+  else if constexpr (K == listener_kind::wss)
+    return s.listeners.wss;
+  else
+    return s.listeners.local;
+}
+
+template <listener_kind K>
+void add_kind(schema_data& all) {
+  using name = std::string_view;
+  const auto section = listener_section(K, "*");
+  add<listener<K>>(
+    all, section,
+    [](auto& s, name n) -> auto& { return named(of_kind<K>(s), n).common; });
+  if constexpr (K == listener_kind::ssl || K == listener_kind::wss)
+    add<ssl_options>(
+      all, section + ".ssl_options",
+      [](auto& s, name n) -> auto& { return named(of_kind<K>(s), n).ssl; });
+  if constexpr (K == listener_kind::ws || K == listener_kind::wss)
+    add<websocket>(
+      all, section + ".websocket",
+      [](auto& s, name n) -> auto& { return named(of_kind<K>(s), n).ws; });
+  if constexpr (K == listener_kind::local)
+    add<unix_options>(
+      all, section + ".unix_options",
+      [](auto& s, name n) -> auto& { return named(of_kind<K>(s), n).local; });
+}
+
+void add_listeners(schema_data& all) {
+  add_kind<listener_kind::tcp>(all);
+  add_kind<listener_kind::ssl>(all);
+  add_kind<listener_kind::ws>(all);
+  add_kind<listener_kind::wss>(all);
+  add_kind<listener_kind::local>(all);
+}
+
 schema_data make_schema() {
   using name = std::string_view;
   schema_data all;
@@ -166,13 +220,7 @@ schema_data make_schema() {
     all, "delayed", [](auto& s, name) -> auto& { return s.delayed; });
   add<sys_topics>(
     all, "sys_topics", [](auto& s, name) -> auto& { return s.sys_topics; });
-  add<tcp_listener>(
-    all, "listeners.tcp.*", [](auto& s, name n) -> auto& {
-      if constexpr (std::is_const_v<std::remove_reference_t<decltype(s)>>)
-        return s.listeners.tcp.find(n)->second;
-      else
-        return s.listeners.tcp[std::string{n}];
-    });
+  add_listeners(all);
   add<node>(
     all, "node", [](auto& s, name) -> auto& { return s.node; });
   add<actors>(
@@ -212,8 +260,11 @@ std::vector<std::string> instances(const settings& of,
   if (section.find('*') == section.npos)
     return {""};
   std::vector<std::string> names;
-  for (const auto& [name, listener] : of.listeners.tcp)
-    names.push_back(name);
+  for_each_kind(of.listeners, [&](auto kind, const auto& all) {
+    if (section.starts_with(listener_section(kind, "*")))
+      for (const auto& x : all)
+        names.push_back(x.first);
+  });
   return names;
 }
 

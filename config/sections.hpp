@@ -1,8 +1,6 @@
 #pragma once
 
-#include "config/values.hpp"
-
-#include <map>
+#include "config/listeners.hpp"
 
 /// @file
 /// What can be set: a struct per section, its defaults being the member
@@ -102,23 +100,6 @@ struct delayed {
 struct sys_topics {
   std::optional<milliseconds> sys_msg_interval = 1min;
   std::optional<milliseconds> sys_heartbeat_interval = 30s;
-};
-
-/// `[listeners.tcp.<name>]`: MQTT over plain TCP.
-struct tcp_listener {
-  bool enable = true;
-  address bind{"127.0.0.1", 1883};
-  std::optional<std::uint64_t> max_connections;
-  std::optional<rate> max_conn_rate;
-  std::uint32_t backlog = 1'024;
-  bool nodelay = true;
-  std::optional<milliseconds> send_timeout = 15s;
-  byte_size high_watermark = 1_MB;
-};
-
-/// Listeners by kind, then by name.
-struct listeners {
-  std::map<std::string, tcp_listener, std::less<>> tcp{{"default", {}}};
 };
 
 /// `[node]`: this process.

@@ -128,26 +128,79 @@ std::string print(byte_size value) {
   return to_text(count).append(units.at(unit));
 }
 
-std::optional<rate> read_rate(std::string_view text) {
-  const auto count = cut_digits(text);
-  if (!count || *count == 0 || !text.starts_with('/'))
-    return std::nullopt;
-  text.remove_prefix(1);
-  // A bare unit means one of it.
+namespace {
+
+/// What is behind the slash of a rate: a bare unit means one of it.
+std::optional<milliseconds> read_period(std::string_view text) {
   std::string per{text};
   if (per.empty() || !is_digit(per.front()))
     per.insert(per.begin(), '1');
   const auto time = read_duration(per);
-  if (!time || *time == milliseconds::zero())
+  return time && *time != milliseconds::zero() ? time : std::nullopt;
+}
+
+std::string print_period(milliseconds value) {
+  auto per = print(value);
+  if (per.size() > 1 && per.front() == '1' && !is_digit(per[1]))
+    per.erase(0, 1);
+  return per;
+}
+
+} // namespace
+
+std::optional<rate> read_rate(std::string_view text) {
+  const auto count = cut_digits(text);
+  if (!count || *count == 0 || !text.starts_with('/'))
+    return std::nullopt;
+  const auto time = read_period(text.substr(1));
+  if (!time)
     return std::nullopt;
   return rate{static_cast<std::uint64_t>(*count), *time};
 }
 
 std::string print(rate value) {
-  auto per = print(value.per);
-  if (per.size() > 1 && per.front() == '1' && !is_digit(per[1]))
-    per.erase(0, 1);
-  return to_text(value.count) + "/" + per;
+  return to_text(value.count) + "/" + print_period(value.per);
+}
+
+std::optional<byte_rate> read_byte_rate(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash == text.npos)
+    return std::nullopt;
+  const auto bytes = read_bytes(text.substr(0, slash));
+  const auto time = read_period(text.substr(slash + 1));
+  if (!bytes || bytes->count == 0 || !time)
+    return std::nullopt;
+  return byte_rate{*bytes, *time};
+}
+
+std::string print(byte_rate value) {
+  return print(value.bytes) + "/" + print_period(value.per);
+}
+
+text_list read_text_list(std::string_view text) {
+  text_list made;
+  if (text.starts_with('[') && text.ends_with(']')) {
+    text.remove_prefix(1);
+    text.remove_suffix(1);
+  }
+  for (;;) {
+    const auto comma = text.find(',');
+    auto one = text.substr(0, comma);
+    const auto begin = one.find_first_not_of(' ');
+    if (begin != one.npos)
+      made.texts.emplace_back(
+        one.substr(begin, one.find_last_not_of(' ') + 1 - begin));
+    if (comma == text.npos)
+      return made;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string print(const text_list& value) {
+  std::string text = "[";
+  for (const auto& one : value.texts)
+    text.append(text.size() == 1 ? "" : ", ").append(quoted(one));
+  return text + "]";
 }
 
 std::optional<address> read_address(std::string_view text) {

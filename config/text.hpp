@@ -19,6 +19,15 @@ std::string print(byte_size value);
 std::optional<rate> read_rate(std::string_view text);
 std::string print(rate value);
 
+/// `1MB/s`: at least one byte, in more than no time.
+std::optional<byte_rate> read_byte_rate(std::string_view text);
+std::string print(byte_rate value);
+
+/// `a,b` or `[a, b]`; spaces around are not part of the texts, empty ones are
+/// left out.
+text_list read_text_list(std::string_view text);
+std::string print(const text_list& value);
+
 /// `127.0.0.1:1883`, `[::1]:1883`, `:1883` or `1883`; hosts are numeric.
 std::optional<address> read_address(std::string_view text);
 std::string print(const address& value);

@@ -45,8 +45,15 @@ raw to_raw(const toml::node& node) {
     return node.as_floating_point()->get();
   case toml::node_type::string:
     return node.as_string()->get();
-  case toml::node_type::array:
-    return unusable{"an array"};
+  case toml::node_type::array: {
+    text_list texts;
+    for (const auto& one : *node.as_array())
+      if (const auto* const text = one.as_string())
+        texts.texts.push_back(text->get());
+      else
+        return unusable{"an array"};
+    return texts;
+  }
   default:
     return unusable{"a date or time"};
   }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// @file
 /// The types a setting may have beside bool, numbers and strings. A setting
@@ -36,6 +37,23 @@ struct rate {
   milliseconds per{1000};
 
   friend constexpr bool operator==(const rate&, const rate&) = default;
+};
+
+/// So many bytes in a time, written `1MB/s`.
+struct byte_rate {
+  byte_size bytes;
+  milliseconds per{1000};
+
+  friend constexpr bool operator==(const byte_rate& a, const byte_rate& b) {
+    return a.bytes.count == b.bytes.count && a.per == b.per;
+  }
+};
+
+/// Texts in an order, written `["a", "b"]` or `a,b`.
+struct text_list {
+  std::vector<std::string> texts;
+
+  friend bool operator==(const text_list&, const text_list&) = default;
 };
 
 /// Where a listener listens, written `127.0.0.1:1883`, `[::1]:1883`, `:1883`.

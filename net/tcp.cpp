@@ -6,7 +6,10 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 
 namespace troupe::net {
 
@@ -74,6 +77,8 @@ std::string endpoint::address() const {
 }
 
 std::string endpoint::to_string() const {
+  if (storage_.any.sa_family == AF_UNIX)
+    return "unix";
   const auto host = address();
   const auto port_text = std::to_string(port());
   return storage_.any.sa_family == AF_INET6 ? '[' + host + "]:" + port_text
@@ -81,6 +86,8 @@ std::string endpoint::to_string() const {
 }
 
 std::uint16_t endpoint::port() const noexcept {
+  if (storage_.any.sa_family == AF_UNIX)
+    return 0;
   return ntohs(storage_.any.sa_family == AF_INET6 ? storage_.v6.sin6_port
                                                   : storage_.v4.sin_port);
 }
@@ -98,22 +105,80 @@ bool endpoint::is_loopback() const noexcept {
   return (ntohl(storage_.v4.sin_addr.s_addr) >> 24) == 127;
 }
 
-std::error_code listen(const endpoint& at, int backlog, int& fd) {
+namespace {
+
+/// A socket that is bound to `at`.
+std::error_code bind_to(const endpoint& at, bool shared, int& fd) {
   fd = ::socket(at.data()->sa_family,
                 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return last_error();
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (shared)
+    ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (at.data()->sa_family == AF_INET6)
     ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-  if (::bind(fd, at.data(), at.size()) != 0 || ::listen(fd, backlog) != 0) {
-    const auto error = last_error();
-    ::close(fd);
-    fd = -1;
-    return error;
+  return ::bind(fd, at.data(), at.size()) == 0 ? std::error_code{}
+                                               : last_error();
+}
+
+std::error_code give_up(int& fd, std::error_code error) {
+  if (fd >= 0)
+    ::close(std::exchange(fd, -1));
+  return error;
+}
+
+/// Whether somebody listens on a Unix socket's file.
+bool is_served(const sockaddr_un& at) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return false;
+  const bool served =
+    ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0
+    || errno == EAGAIN;
+  ::close(fd);
+  return served;
+}
+
+} // namespace
+
+std::error_code probe(const endpoint& at) {
+  int fd = -1;
+  const auto error = bind_to(at, false, fd);
+  give_up(fd, error);
+  return error;
+}
+
+std::error_code listen_local(const std::string& path, unsigned mode,
+                             int backlog, int& fd) {
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  if (path.size() >= sizeof at.sun_path)
+    return std::make_error_code(std::errc::filename_too_long);
+  path.copy(at.sun_path, path.size());
+  if (is_served(at))
+    return std::make_error_code(std::errc::address_in_use);
+  struct stat what {};
+  if (::lstat(path.c_str(), &what) == 0) {
+    if (!S_ISSOCK(what.st_mode))
+      return std::make_error_code(std::errc::file_exists);
+    ::unlink(path.c_str());
   }
+  fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return last_error();
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0
+      || ::chmod(path.c_str(), mode) != 0 || ::listen(fd, backlog) != 0)
+    return give_up(fd, last_error());
+  return {};
+}
+
+std::error_code listen(const endpoint& at, int backlog, int& fd) {
+  if (const auto error = bind_to(at, true, fd))
+    return give_up(fd, error);
+  if (::listen(fd, backlog) != 0)
+    return give_up(fd, last_error());
   return {};
 }
 

@@ -24,8 +24,7 @@ ctl_answer status(actors::node& of, const ctl_facts& facts,
   const auto now = observe(of);
   json::array listeners;
   for (const auto& x : of.listeners())
-    listeners.push_back(json::object{{"id", "tcp:" + x.name},
-                                     {"address", x.address.to_string()}});
+    listeners.push_back(json::object{{"id", x.id}, {"address", x.address}});
   if (!facts.http_address.empty())
     listeners.push_back(
       json::object{{"id", "http"}, {"address", facts.http_address}});

@@ -1,6 +1,7 @@
 #include "server/options.hpp"
 
-#include "actors/authentication.hpp"
+#include "auth/method.hpp"
+#include "server/listeners.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -17,12 +18,6 @@ std::uint32_t seconds_of(std::optional<config::milliseconds> x) {
     std::chrono::duration_cast<std::chrono::seconds>(*x).count();
   return static_cast<std::uint32_t>(std::min<std::int64_t>(
     seconds, std::numeric_limits<std::uint32_t>::max() - 1));
-}
-
-std::string text_of(const config::address& x) {
-  const bool v6 = x.host.find(':') != std::string::npos;
-  const auto host = x.host.empty() ? "0.0.0.0" : x.host;
-  return (v6 ? '[' + host + ']' : host) + ':' + std::to_string(x.port);
 }
 
 actors::mqtt_options mqtt_of(const config::settings& from) {
@@ -110,30 +105,13 @@ actors::node_options node_options_of(const config::settings& from) {
     disk.reserve = from.storage.reserve.count;
     disk.max_clock_jump = from.durability.max_clock_jump;
   }
-  for (const auto& [name, x] : from.listeners.tcp) {
-    if (!x.enable)
-      continue;
-    actors::listener_options one;
-    one.name = name;
-    one.bind = text_of(x.bind);
-    one.max_connections = x.max_connections.value_or(0);
-    if (x.max_conn_rate)
-      one.max_conn_rate = std::max<std::size_t>(
-        1, x.max_conn_rate->count * 1000
-             / static_cast<std::size_t>(
-               std::max<std::int64_t>(1, x.max_conn_rate->per.count())));
-    one.backlog = static_cast<int>(x.backlog);
-    one.nodelay = x.nodelay;
-    one.send_timeout = x.send_timeout.value_or(std::chrono::hours{24 * 365});
-    one.output_high_watermark = x.high_watermark.count;
-    to.listeners.push_back(std::move(one));
-  }
+  to.listeners = listeners_of(from, {});
   to.sys_message_interval =
     from.sys_topics.sys_msg_interval.value_or(config::milliseconds{0});
   to.sys_heartbeat_interval =
     from.sys_topics.sys_heartbeat_interval.value_or(config::milliseconds{0});
   if (from.auth.test_method)
-    to.methods.push_back(actors::make_test_method());
+    to.methods.push_back(auth::make_test_method());
   return to;
 }
 

@@ -13,7 +13,6 @@
 #include "storage/error.hpp"
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 
 #include <csignal>
@@ -46,27 +45,19 @@ void raise_file_limit() {
 
 /// Listeners of reactors share their address, so the system would let two
 /// brokers of one user share it too: clients would then reach either.
-void refuse_taken_addresses(const config::settings& in) {
-  asio::io_context io;
-  for (const auto& [name, x] : in.listeners.tcp) {
-    if (!x.enable || x.bind.port == 0)
+void refuse_taken_addresses(
+  const std::vector<actors::listener_options>& listeners) {
+  for (const auto& x : listeners) {
+    if (x.kind == actors::listener_kind::local)
       continue;
-    boost::system::error_code error;
-    const auto host = asio::ip::make_address(
-      x.bind.host.empty() ? "0.0.0.0" : x.bind.host, error);
-    if (error)
-      continue; // the listener says it
-    const asio::ip::tcp::endpoint endpoint{host, x.bind.port};
-    asio::ip::tcp::acceptor probe(io, endpoint.protocol());
-    probe.set_option(asio::socket_base::reuse_address{true});
-    if (host.is_v6())
-      probe.set_option(asio::ip::v6_only{true});
-    probe.bind(endpoint, error);
-    if (error)
+    const auto at = net::endpoint::parse(x.bind);
+    if (!at || at->port() == 0)
+      continue; // the listener says what is wrong
+    if (const auto error = net::probe(*at))
       throw std::runtime_error(
-        "listener " + name + " cannot listen on " + host.to_string() + ':'
-        + std::to_string(x.bind.port) + ": " + error.message()
-        + "; choose another address with listeners.tcp." + name + ".bind");
+        "listener " + x.id() + " cannot listen on " + at->to_string() + ": "
+        + error.message() + "; choose another address with " + "listeners."
+        + std::string{x.kind_name()} + '.' + x.name + ".bind");
   }
 }
 
@@ -90,7 +81,6 @@ public:
 
   /// @throws std::runtime_error naming what cannot be opened.
   void start() {
-    refuse_taken_addresses(settings_);
     const auto socket =
       ctl_socket_path(settings_.node.data_dir, settings_.ctl.socket);
     ctl_.open(socket);
@@ -98,6 +88,7 @@ public:
       http_.open(settings_.http.bind);
     // Not before: a node that was made has to be started to end.
     auto options = node_options_of(settings_);
+    refuse_taken_addresses(options.listeners);
     if (options.storage)
       options.storage->on_failure = [this](std::string_view what) {
         // Whoever goes on would acknowledge what is not there.
@@ -114,7 +105,7 @@ public:
                   [this](const actors::log_line& line) { log_.write(line); });
     node_->start();
     for (const auto& x : node_->listeners())
-      tell_address("tcp:" + x.name, x.address.to_string());
+      tell_address(x.id, x.address);
     if (settings_.http.enable) {
       tell_address("http", http_.address());
       http_.start();

@@ -16,7 +16,6 @@ struct manual_node::parts {
   explicit parts(const actors::node_options& options)
     : node(options, [](const actors::log_line&) {}) {}
 
-  actors::listener_options listener;
   actors::node node;
   std::chrono::steady_clock::time_point now;
   std::vector<std::unique_ptr<client>> clients;
@@ -115,7 +114,7 @@ client& manual_node::attach(std::size_t on, int send_buffer) {
                  sizeof send_buffer);
   auto& shared = parts_->node.shared();
   auto made = actors::spawn_pinned<actors::connection>(
-    shared.system, *shared.homes[on], ends[0], parts_->listener);
+    shared.system, *shared.homes[on], ends[0], shared.homes[on]->scope({}));
   made.self->begin(made.handle);
   parts_->clients.push_back(std::make_unique<client>(ends[1]));
   return *parts_->clients.back();

@@ -24,7 +24,7 @@ BOOST_AUTO_TEST_CASE(without_sources_everything_is_at_its_default) {
   BOOST_TEST(l.warnings.empty());
   BOOST_TEST(show(l.values) == show(settings{}));
   BOOST_TEST(l.values.mqtt.max_inflight == 32);
-  BOOST_TEST(l.values.listeners.tcp.at("default").bind.port == 1883);
+  BOOST_TEST(l.values.listeners.tcp.at("default").common.bind.port == 1883);
 }
 
 BOOST_AUTO_TEST_CASE(a_file_sets_values_of_every_type) {
@@ -65,11 +65,11 @@ bind = 1885
   BOOST_TEST(!s.mqtt.max_awaiting_rel.has_value());
   BOOST_TEST(s.retainer.max_payload_size.count == 1000U);
   BOOST_CHECK((s.log.rate_limit == rate{5, 100ms}));
-  const auto& lan = s.listeners.tcp.at("lan");
+  const auto& lan = s.listeners.tcp.at("lan").common;
   BOOST_TEST(lan.bind.host == "0.0.0.0");
   BOOST_TEST(!lan.nodelay);
-  BOOST_TEST(s.listeners.tcp.at("lan6").backlog == 5U);
-  BOOST_TEST(s.listeners.tcp.at("lan6").bind.host.empty());
+  BOOST_TEST(s.listeners.tcp.at("lan6").common.backlog == 5U);
+  BOOST_TEST(s.listeners.tcp.at("lan6").common.bind.host.empty());
   BOOST_TEST(origin_of(l, "mqtt.max_inflight") == "t.toml:7");
   BOOST_TEST(origin_of(l, "listeners.tcp.lan.bind") == "t.toml:18");
   BOOST_TEST(origin_of(l, "mqtt.upgrade_qos") == "default");
@@ -104,9 +104,9 @@ BOOST_AUTO_TEST_CASE(untyped_text_becomes_every_type) {
   BOOST_TEST(l.values.mqtt.max_packet_size.count == 1024U);
   BOOST_TEST(l.values.mqtt.response_information == "a=b");
   BOOST_CHECK(l.values.log.level == log_level::debug);
-  BOOST_TEST(l.values.listeners.tcp.at("default").bind.host == "::1");
+  BOOST_TEST(l.values.listeners.tcp.at("default").common.bind.host == "::1");
   BOOST_TEST(!l.values.log.rate_limit.has_value());
-  BOOST_TEST(l.values.listeners.tcp.at("default").backlog == 3U);
+  BOOST_TEST(l.values.listeners.tcp.at("default").common.backlog == 3U);
 }
 
 BOOST_AUTO_TEST_CASE(the_environment_reaches_listeners_and_root_keys) {
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(the_environment_reaches_listeners_and_root_keys) {
                       {"TROUPE", "x"},
                       {"PATH", "/bin"}};
   const auto l = must_load(from);
-  BOOST_TEST(l.values.listeners.tcp.at("default").bind.port == 1999);
+  BOOST_TEST(l.values.listeners.tcp.at("default").common.bind.port == 1999);
   BOOST_TEST(l.values.root_keys.allow_anonymous);
   BOOST_TEST(l.origins.size() == 2U);
 }

@@ -144,7 +144,7 @@ listeners.tcp.default = 5
 shards.count.x = 5
 "mqtt.upgrade_qos" = true
 [mqqt]
-[listeners.ssl.default]
+[listeners.quic.default]
 [node.actors]
 )")) == R"(t.toml:1: log
   is a section: its keys are written below [log]
@@ -156,8 +156,8 @@ t.toml:4: "mqtt.upgrade_qos"
   no such setting; did you mean mqtt.upgrade_qos?
 t.toml:5: mqqt
   no such section; did you mean [mqtt]?
-t.toml:6: listeners.ssl.default
-  no such section; did you mean [listeners.tcp.default]?
+t.toml:6: listeners.quic.default
+  no such section; did you mean [listeners.unix.default]?
 t.toml:7: node.actors
   no such section; did you mean [actors]?
 )");

@@ -146,7 +146,8 @@ int machine::attach(std::size_t reactor) {
     throw std::runtime_error("no socket pair");
   auto& shared = node_->shared();
   auto made = actors::spawn_pinned<actors::connection>(
-    shared.system, *shared.homes[reactor], ends[0], listener_);
+    shared.system, *shared.homes[reactor], ends[0],
+    shared.homes[reactor]->scope({}));
   made.self->begin(made.handle);
   return ends[1];
 }

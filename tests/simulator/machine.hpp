@@ -94,7 +94,6 @@ private:
   bool power_gone_ = false;
   std::optional<std::chrono::milliseconds> starting_; ///< since
   bool crashing_ = false; ///< nobody else does anything meanwhile
-  actors::listener_options listener_;
   std::unique_ptr<peers> peers_;
   std::unique_ptr<actors::node> node_;
 };

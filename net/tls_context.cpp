@@ -1,0 +1,465 @@
+#include "net/tls_context.hpp"
+
+#include "net/openssl.hpp"
+#include "net/psk_file.hpp"
+#include "net/ticket_keys.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+
+namespace troupe::net {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+[[noreturn]] void refuse(const std::string& file, const std::string& what) {
+  throw tls_error(file + ": " + what);
+}
+
+std::string contents(const std::string& file) {
+  std::ifstream from(file, std::ios::binary);
+  if (!from)
+    refuse(file, "cannot be read: " + std::string{std::strerror(errno)});
+  return {std::istreambuf_iterator<char>{from}, {}};
+}
+
+bio_ptr bio_of(const std::string& text) {
+  return bio_ptr{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
+}
+
+/// A chain with its key: as a listener has one of its own, and one for each
+/// server name.
+struct server_identity {
+  x509_ptr certificate;
+  std::vector<x509_ptr> issuers;
+  key_ptr key;
+};
+
+int give_password(char* to, int room, int, void* password) {
+  const auto& from = *static_cast<const std::string*>(password);
+  const auto size =
+    std::min<std::size_t>(static_cast<std::size_t>(room), from.size());
+  std::memcpy(to, from.data(), size);
+  return static_cast<int>(size);
+}
+
+server_identity read_identity(const std::string& chain_file,
+                              const std::string& key_file,
+                              const std::string& password) {
+  server_identity made;
+  const auto chain = contents(chain_file);
+  const auto from = bio_of(chain);
+  made.certificate.reset(
+    PEM_read_bio_X509_AUX(from.get(), nullptr, nullptr, nullptr));
+  if (!made.certificate)
+    refuse(chain_file, "holds no certificate in PEM form (" + openssl_error()
+                         + "); it begins with -----BEGIN CERTIFICATE-----");
+  for (;;) {
+    x509_ptr next{PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)};
+    if (!next)
+      break;
+    made.issuers.push_back(std::move(next));
+  }
+  ERR_clear_error();
+  const auto key_text = contents(key_file);
+  made.key.reset(PEM_read_bio_PrivateKey(bio_of(key_text).get(), nullptr,
+                                         give_password,
+                                         const_cast<std::string*>(&password)));
+  if (!made.key)
+    refuse(key_file,
+           "holds no private key that can be read (" + openssl_error()
+             + "); is it PEM, and is the password right if it is encrypted?");
+  if (X509_check_private_key(made.certificate.get(), made.key.get()) != 1)
+    refuse(key_file, "is not the key of the certificate in " + chain_file);
+  ERR_clear_error();
+  return made;
+}
+
+void use(SSL_CTX* to, const server_identity& who, const std::string& file) {
+  STACK_OF(X509)* chain = sk_X509_new_null();
+  for (const auto& x : who.issuers)
+    sk_X509_push(chain, x.get());
+  const auto done = SSL_CTX_use_cert_and_key(to, who.certificate.get(),
+                                             who.key.get(), chain, 1);
+  sk_X509_free(chain);
+  if (done != 1)
+    refuse(file, "cannot be used: " + openssl_error());
+}
+
+std::string text_of(const X509_NAME* name) {
+  const bio_ptr to{BIO_new(BIO_s_mem())};
+  X509_NAME_print_ex(to.get(), name, 0,
+                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  char* at = nullptr;
+  const auto size = BIO_get_mem_data(to.get(), &at);
+  return {at, static_cast<std::size_t>(size)};
+}
+
+certificate_expiry expiry_of(const std::string& file, const X509* x) {
+  certificate_expiry made{file, text_of(X509_get_subject_name(x)), {}};
+  std::tm at{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &at) == 1)
+    made.not_after = std::chrono::system_clock::from_time_t(::timegm(&at));
+  return made;
+}
+
+/// Names that a certificate is for: DNS names, else its common name.
+std::vector<std::string> names_of(X509* x) {
+  std::vector<std::string> made;
+  auto* names = static_cast<GENERAL_NAMES*>(
+    X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+    const auto* name = sk_GENERAL_NAME_value(names, i);
+    if (name->type != GEN_DNS)
+      continue;
+    const auto* text = ASN1_STRING_get0_data(name->d.dNSName);
+    made.emplace_back(
+      reinterpret_cast<const char*>(text),
+      static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  GENERAL_NAMES_free(names);
+  return made;
+}
+
+int version_number(tls_version x) {
+  return x == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+}
+
+void demand(bool done, const char* setting, const std::string& value) {
+  if (!done)
+    throw tls_error(std::string{setting} + " = \"" + value
+                    + "\" is not known to OpenSSL: " + openssl_error());
+}
+
+/// A digest of what decides whom to trust.
+std::string digest_of(const std::string& text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> to{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), to.data(), &size, EVP_sha256(), nullptr);
+  return {reinterpret_cast<const char*>(to.data()), size};
+}
+
+} // namespace
+
+struct tls_context::state {
+  tls_options options;
+  ssl_ctx_ptr base;
+  /// By lower-case name; a name may begin with `*.`.
+  std::vector<std::pair<std::string, ssl_ctx_ptr>> by_name;
+  std::vector<certificate_expiry> certificates;
+  std::shared_ptr<ticket_keys> tickets;
+  std::string trust; ///< digest of the CA's and CRL's files
+  psk_table psks;
+  std::mutex response_mutex;
+  std::vector<std::uint8_t> response; ///< guarded by response_mutex
+
+  ssl_ctx_ptr make(const std::string& name);
+  void trust_clients(SSL_CTX* x);
+  void load_names(const std::string& name);
+  const SSL_CTX* find(std::string_view server_name) const;
+
+  static int on_server_name(SSL* tls, int*, void* of);
+  static int on_status(SSL* tls, void* of);
+  static int on_ticket(SSL* tls, unsigned char* name, unsigned char* iv,
+                       EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt);
+  static unsigned on_psk(SSL* tls, const char* identity, unsigned char* to,
+                         unsigned room);
+  static int on_psk_session(SSL* tls, const unsigned char* identity,
+                            std::size_t size, SSL_SESSION** to);
+};
+
+namespace {
+
+tls_context::state& state_of(SSL* tls) {
+  return *static_cast<tls_context::state*>(
+    SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls)));
+}
+
+} // namespace
+
+int tls_context::state::on_server_name(SSL* tls, int*, void* of) {
+  auto& its = *static_cast<state*>(of);
+  const auto* name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+  if (name != nullptr)
+    if (const auto* found = its.find(name))
+      SSL_set_SSL_CTX(tls, const_cast<SSL_CTX*>(found));
+  return SSL_TLSEXT_ERR_OK; // the listener's own certificate otherwise
+}
+
+const SSL_CTX* tls_context::state::find(std::string_view server_name) const {
+  std::string lower{server_name};
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const auto dot = lower.find('.');
+  const auto wild =
+    dot == std::string::npos ? std::string{} : '*' + lower.substr(dot);
+  for (const auto& [name, x] : by_name)
+    if (name == lower)
+      return x.get();
+  for (const auto& [name, x] : by_name)
+    if (name == wild)
+      return x.get();
+  return nullptr;
+}
+
+int tls_context::state::on_status(SSL* tls, void* of) {
+  auto& its = *static_cast<state*>(of);
+  const std::lock_guard lock(its.response_mutex);
+  if (its.response.empty())
+    return SSL_TLSEXT_ERR_NOACK;
+  auto* copy = static_cast<unsigned char*>(OPENSSL_malloc(its.response.size()));
+  if (copy == nullptr)
+    return SSL_TLSEXT_ERR_NOACK;
+  std::memcpy(copy, its.response.data(), its.response.size());
+  SSL_set_tlsext_status_ocsp_resp(tls, copy,
+                                  static_cast<long>(its.response.size()));
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int tls_context::state::on_ticket(SSL* tls, unsigned char* name,
+                                  unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                                  EVP_MAC_CTX* mac, int encrypt) {
+  auto& its = state_of(tls);
+  const auto now = clock::now();
+  const auto prepare = [&](const ticket_keys::key& with) {
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(
+        OSSL_MAC_PARAM_KEY, const_cast<std::uint8_t*>(with.sign.data()),
+        with.sign.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr,
+                             with.encrypt.data(), iv, encrypt)
+             == 1
+           && EVP_MAC_CTX_set_params(mac, parameters) == 1;
+  };
+  if (encrypt != 0) {
+    const auto with = its.tickets->current(now);
+    std::copy(with.name.begin(), with.name.end(), name);
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+      return -1;
+    return prepare(with) ? 1 : -1;
+  }
+  const auto found = its.tickets->find(name, now);
+  if (!found)
+    return 0; // a full handshake
+  if (!prepare(found->with))
+    return -1;
+  // TLS 1.3 gives a new ticket after each resumption by itself.
+  return found->renew || SSL_version(tls) == TLS1_3_VERSION ? 2 : 1;
+}
+
+unsigned tls_context::state::on_psk(SSL* tls, const char* identity,
+                                    unsigned char* to, unsigned room) {
+  const auto* key = state_of(tls).psks.find(identity);
+  if (key == nullptr || key->size() > room)
+    return 0;
+  std::copy(key->begin(), key->end(), to);
+  return static_cast<unsigned>(key->size());
+}
+
+int tls_context::state::on_psk_session(SSL* tls, const unsigned char* identity,
+                                       std::size_t size, SSL_SESSION** to) {
+  *to = nullptr;
+  const auto* key =
+    state_of(tls).psks.find({reinterpret_cast<const char*>(identity), size});
+  if (key == nullptr)
+    return 1; // maybe a ticket
+  static constexpr unsigned char aes_128_gcm_sha256[] = {0x13, 0x01};
+  const auto* cipher = SSL_CIPHER_find(tls, aes_128_gcm_sha256);
+  std::unique_ptr<SSL_SESSION, openssl_free<SSL_SESSION_free>> made{
+    SSL_SESSION_new()};
+  if (!made || cipher == nullptr
+      || SSL_SESSION_set1_master_key(made.get(), key->data(), key->size()) != 1
+      || SSL_SESSION_set_cipher(made.get(), cipher) != 1
+      || SSL_SESSION_set_protocol_version(made.get(), TLS1_3_VERSION) != 1)
+    return 0;
+  *to = made.release();
+  return 1;
+}
+
+void tls_context::state::trust_clients(SSL_CTX* x) {
+  if (!options.ca_file.empty()) {
+    const auto text = contents(options.ca_file);
+    if (SSL_CTX_load_verify_locations(x, options.ca_file.c_str(), nullptr) != 1)
+      refuse(options.ca_file,
+             "holds no certificates of authorities: " + openssl_error());
+    SSL_CTX_set_client_CA_list(
+      x, SSL_load_client_CA_file(options.ca_file.c_str()));
+  }
+  if (!options.crl_file.empty()) {
+    const auto text = contents(options.crl_file);
+    const auto from = bio_of(text);
+    auto* store = SSL_CTX_get_cert_store(x);
+    int lists = 0;
+    while (auto* one =
+             PEM_read_bio_X509_CRL(from.get(), nullptr, nullptr, nullptr)) {
+      X509_STORE_add_crl(store, one);
+      X509_CRL_free(one);
+      ++lists;
+    }
+    ERR_clear_error();
+    if (lists == 0)
+      refuse(options.crl_file, "holds no revocation list in PEM form; it "
+                               "begins with -----BEGIN X509 CRL-----");
+    X509_STORE_set_flags(store,
+                         X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  }
+  SSL_CTX_set_verify_depth(x, options.depth);
+  // Whoever signs itself, or was made for a server only, is refused here.
+  SSL_CTX_set_purpose(x, X509_PURPOSE_SSL_CLIENT);
+  auto mode = SSL_VERIFY_NONE;
+  if (options.ask_client || options.require_client)
+    mode = SSL_VERIFY_PEER;
+  if (options.require_client)
+    mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  SSL_CTX_set_verify(x, mode, nullptr);
+}
+
+ssl_ctx_ptr tls_context::state::make(const std::string& name) {
+  ssl_ctx_ptr made{SSL_CTX_new(TLS_server_method())};
+  if (!made)
+    throw tls_error("no TLS context: " + openssl_error());
+  auto* x = made.get();
+  SSL_CTX_set_app_data(x, this);
+  SSL_CTX_set_min_proto_version(x, version_number(options.lowest));
+  SSL_CTX_set_max_proto_version(x, version_number(options.highest));
+  std::uint64_t flags = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION
+                        | SSL_OP_IGNORE_UNEXPECTED_EOF;
+  if (options.server_chooses)
+    flags |= SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
+  if (!options.resumption)
+    flags |= SSL_OP_NO_TICKET;
+  SSL_CTX_set_options(x, flags);
+  SSL_CTX_set_mode(x, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
+                        | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(x, 1);
+  demand(options.ciphers.empty()
+           || SSL_CTX_set_cipher_list(x, options.ciphers.c_str()) == 1,
+         "ciphers", options.ciphers);
+  demand(options.cipher_suites.empty()
+           || SSL_CTX_set_ciphersuites(x, options.cipher_suites.c_str()) == 1,
+         "ciphersuites", options.cipher_suites);
+  demand(options.groups.empty()
+           || SSL_CTX_set1_groups_list(x, options.groups.c_str()) == 1,
+         "groups", options.groups);
+  // Sessions are in tickets that clients keep, none here.
+  SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_timeout(x, static_cast<long>(options.ticket_lifetime.count()));
+  const auto id = digest_of(name + trust);
+  SSL_CTX_set_session_id_context(
+    x, reinterpret_cast<const unsigned char*>(id.data()),
+    static_cast<unsigned>(std::min<std::size_t>(id.size(), 32)));
+  // One is used once; a client that resumes is given the next.
+  SSL_CTX_set_num_tickets(x, options.resumption ? 1 : 0);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket);
+  // The macros for these two have casts of C in them.
+  SSL_CTX_callback_ctrl(x, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                        reinterpret_cast<void (*)()>(on_server_name));
+  SSL_CTX_set_tlsext_servername_arg(x, this);
+  SSL_CTX_callback_ctrl(x, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB,
+                        reinterpret_cast<void (*)()>(on_status));
+  SSL_CTX_set_tlsext_status_arg(x, this);
+  if (!psks.empty()) {
+    SSL_CTX_set_psk_server_callback(x, on_psk);
+    SSL_CTX_set_psk_find_session_callback(x, on_psk_session);
+  }
+  trust_clients(x);
+  return made;
+}
+
+void tls_context::state::load_names(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> files;
+  for (fs::directory_iterator at{options.sni_directory, error}, end;
+       !error && at != end; at.increment(error))
+    if (at->path().extension() == ".pem")
+      files.push_back(at->path().string());
+  if (error)
+    refuse(options.sni_directory, "cannot be listed: " + error.message());
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files) {
+    const auto who = read_identity(file, file, options.key_password);
+    const auto names = names_of(who.certificate.get());
+    if (names.empty())
+      refuse(file, "its certificate names no server (DNS names in "
+                   "subjectAltName), so no client can ask for it");
+    for (auto one : names) {
+      std::transform(one.begin(), one.end(), one.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      });
+      auto made = make(name);
+      use(made.get(), who, file);
+      by_name.emplace_back(one, std::move(made));
+    }
+    certificates.push_back(expiry_of(file, who.certificate.get()));
+  }
+}
+
+tls_context::tls_context(const tls_options& options, std::string_view name,
+                         const tls_context* replaces)
+  : state_(std::make_unique<state>()) {
+  auto& x = *state_;
+  x.options = options;
+  if ((options.ask_client || options.require_client) && options.ca_file.empty())
+    throw tls_error("clients are asked for certificates, so cacertfile has to "
+                    "name a file with the authorities that sign them");
+  std::string trusted = options.require_client ? "2" : "1";
+  for (const auto* file : {&options.ca_file, &options.crl_file})
+    if (!file->empty())
+      trusted += digest_of(contents(*file));
+  x.trust = digest_of(trusted);
+  x.tickets =
+    replaces != nullptr && replaces->state_->trust == x.trust
+      ? replaces->state_->tickets
+      : std::make_shared<ticket_keys>(options.ticket_lifetime, clock::now());
+  if (!options.psk_file.empty())
+    x.psks = psk_table::parse(contents(options.psk_file), options.psk_file);
+  if (!options.ocsp_file.empty()) {
+    const auto text = contents(options.ocsp_file);
+    x.response.assign(text.begin(), text.end());
+  }
+  x.base = x.make(std::string{name});
+  if (!options.certificate_file.empty()) {
+    const auto who = read_identity(options.certificate_file, options.key_file,
+                                   options.key_password);
+    use(x.base.get(), who, options.certificate_file);
+    x.certificates.push_back(
+      expiry_of(options.certificate_file, who.certificate.get()));
+  } else if (x.psks.empty()) {
+    throw tls_error("there is neither a certificate (certfile, keyfile) nor a "
+                    "file of pre-shared keys (psk_file)");
+  }
+  if (!options.sni_directory.empty())
+    x.load_names(std::string{name});
+}
+
+tls_context::~tls_context() = default;
+
+ssl_ctx_st* tls_context::native() const noexcept { return state_->base.get(); }
+
+const std::vector<certificate_expiry>&
+tls_context::certificates() const noexcept {
+  return state_->certificates;
+}
+
+void tls_context::staple(std::vector<std::uint8_t> response) {
+  const std::lock_guard lock(state_->response_mutex);
+  state_->response = std::move(response);
+}
+
+} // namespace troupe::net

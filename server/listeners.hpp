@@ -1,0 +1,19 @@
+#pragma once
+// From the settings of listeners to what the node is told.
+
+#include "actors/listener_options.hpp"
+#include "config/sections.hpp"
+
+#include <vector>
+
+namespace troupe::server {
+
+/// Every listener that is enabled, certificates read.
+/// @param before  what is open now: session tickets of a listener go on to be
+///                good. Empty at the start.
+/// @throws std::runtime_error naming setting, file and what to do
+std::vector<actors::listener_options>
+listeners_of(const config::settings& from,
+             const std::vector<actors::listener_options>& before);
+
+} // namespace troupe::server
