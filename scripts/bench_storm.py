@@ -11,9 +11,19 @@ from bench_brokers import REALTIME, RunFailed, broker, door_of
 from bench_rows import Result, Row
 
 DEADLINE_S = 300
+CALM_S = 2
 IN_THE_BACKGROUND = ["nice", "-n", "19"]
 # Longer than a storm: the window ends when this is told.
 PACED_TIMES = ["--warmup", "1", "--duration", "600"]
+
+
+def cores_used(pid: int, seconds: float) -> float:
+    """By a process, all its threads, in the time to come."""
+    clock = ~pid << 3 | 2  # what clock_getcpuclockid(3) makes of it
+    began, used = time.monotonic(), time.clock_gettime(clock)
+    time.sleep(seconds)
+    return ((time.clock_gettime(clock) - used)
+            / (time.monotonic() - began))
 
 
 class Generator:
@@ -79,10 +89,12 @@ def measure_storm(which: str, row: Row, programs) -> Result:
             with Generator([*realtime, *command(row.meanwhile), *PACED_TIMES,
                             "--until-input-ends"]) as paced:
                 paced.await_line("measuring")
+                calm = cores_used(pid, CALM_S)
                 storm.begin()
                 storm.await_line("served")
                 found = {"paced": paced.finish()}
             found = {**storm.finish(), **found}
+    found["calm_cores"] = calm
     found["paced_realtime"] = programs["realtime"]
     found["ok"] = found["ok"] and found["paced"]["ok"]
     return found
