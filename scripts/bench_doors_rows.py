@@ -98,7 +98,7 @@ def door_rows(paced: str = "tcp", resumed: bool = False) -> list[Row]:
     pairs_q1 = pairs.format(1)
     acl_pairs = f"{pairs.format(0)} --topic-prefix bench/ --topic-per-client"
     storm = "storm --clients {} --subscriptions 2 --tls " \
-            "--source 127.0.0.2-127.0.0.5 --timeout 120" + (" --resume" if resumed else "")
+            "--source 127.0.0.2-127.0.0.5 --timeout 120"
     again = " --resume" if resumed else ""
     of_plain = "deliveries per broker-CPU-second, of plain TCP"
     return [
@@ -131,7 +131,7 @@ def door_rows(paced: str = "tcp", resumed: bool = False) -> list[Row]:
             doors=("ws",), beside=pairs_q1),
         Row("tls-storm",
             f"{STORM_CLIENTS:,} TLS clients come back at once, 2 "
-            "subscriptions each", storm.format(STORM_CLIENTS),
+            "subscriptions each", storm.format(STORM_CLIENTS) + again,
             (multiple("time, of CPU per connection / cores the broker got",
                       storm_ratio, 1.2, 1.1, higher_is_better=False),
              absolute("ms p99 of 200 paced clients meanwhile",
@@ -143,7 +143,7 @@ def door_rows(paced: str = "tcp", resumed: bool = False) -> list[Row]:
                       lambda r: r["broker"]["cores"], digits=2),
              absolute("broker CPU per client, us", cpu_each, unit="us")),
             timed=False, doors=("ssl",), beside=full + again,
-            quick=storm.format(2000), quick_beside=few + again,
+            quick=storm.format(2000) + again, quick_beside=few + again,
             meanwhile="pairs --pairs 100 --payload 64 --qos 1 --rate 1000"
             + (" --tls" if paced == "tls" else "")),
         Row("acl-pairs",
