@@ -211,6 +211,11 @@ private:
   bool verify(const protocol::connect_packet& in);
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
+  /// Whether there are rules about what it may do.
+  bool asks_rules() const noexcept {
+    return at().access().authorization != nullptr
+           && scope_.options().authorization;
+  }
   /// `later`: the packet is held until the answer is there.
   auth::decision may(const auth::request& what);
   void on_decided(const late_decision& said, std::uint64_t generation);

@@ -187,9 +187,9 @@ bool connection::admit(account what) {
 // ---- doing things ----------------------------------------------------------
 
 auth::decision connection::may(const auth::request& what) {
-  const auto& access = at().access();
-  if (!access.authorization || !scope_.options().authorization)
+  if (!asks_rules())
     return auth::decision::allow;
+  const auto& access = at().access();
   auto& numbers = at().numbers();
   if (!decisions_)
     decisions_ = std::make_unique<decisions>(at().access_cache());
@@ -252,6 +252,8 @@ void connection::on_decided(const late_decision& said,
 
 bool connection::may_publish(const protocol::publish_packet& in,
                              verdict& answer) {
+  if (!asks_rules())
+    return true;
   auto topic = in.topic;
   if (topic.starts_with('$'))
     if (const auto delayed = protocol::parse_delayed_topic(topic);
@@ -277,7 +279,7 @@ bool connection::may_publish(const protocol::publish_packet& in,
 
 bool connection::may_subscribe(const protocol::subscribe_packet& in,
                                std::vector<bool>& denied) {
-  if (!at().access().authorization || !scope_.options().authorization)
+  if (!asks_rules())
     return true;
   bool known = true;
   protocol::for_each_subscription(
@@ -326,7 +328,7 @@ void connection::count_flapping(const std::string& client_id) {
 }
 
 std::size_t connection::drop_what_is_not_allowed() {
-  if (!at().access().authorization || !scope_.options().authorization)
+  if (!asks_rules())
     return 0;
   return session_->drop_subscriptions(
     [this](std::string_view filter, protocol::qos qos) {

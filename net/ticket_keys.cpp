@@ -28,14 +28,14 @@ ticket_keys::key make_key() {
 } // namespace
 
 ticket_keys::ticket_keys(std::chrono::seconds lifetime, clock_time now)
-  : lifetime_(std::max(lifetime, std::chrono::seconds{1})),
+  : period_(std::max(lifetime / 2, std::chrono::seconds{1})),
     current_(make_key()),
     since_(now) {}
 
 void ticket_keys::turn(clock_time now) {
-  if (now - since_ < lifetime_)
+  if (now - since_ < period_)
     return;
-  if (now - since_ < 2 * lifetime_)
+  if (now - since_ < 2 * period_)
     previous_ = current_;
   else
     previous_.reset();

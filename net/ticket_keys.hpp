@@ -20,7 +20,8 @@ public:
     std::array<std::uint8_t, 32> sign{};    ///< HMAC-SHA-256
   };
 
-  /// @param lifetime  of a ticket: a key is for new ones so long.
+  /// @param lifetime  of a ticket: a key is for new ones half as long, and the
+  ///                  one before it is still taken.
   /// @throws tls_error without random bytes
   ticket_keys(std::chrono::seconds lifetime, clock_time now);
 
@@ -38,7 +39,7 @@ private:
   void turn(clock_time now);
 
   std::mutex mutex_;
-  std::chrono::seconds lifetime_;
+  std::chrono::seconds period_;
   key current_;
   std::optional<key> previous_;
   clock_time since_;

@@ -142,6 +142,19 @@ void demand(bool done, const char* setting, const std::string& value) {
                     + "\" is not known to OpenSSL: " + openssl_error());
 }
 
+/// What tickets are encrypted with; looked up once, which costs as much as the
+/// encryption.
+const EVP_CIPHER* ticket_cipher() {
+  static const EVP_CIPHER* const found =
+    EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  return found;
+}
+
+/// Where a listener says nothing. AES with 128 bits comes first: the hash that
+/// goes with it, of which a handshake needs dozens, is the faster one.
+const std::string usual_cipher_suites =
+  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
 /// A digest of what decides whom to trust.
 std::string digest_of(const std::string& text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> to{};
@@ -241,7 +254,7 @@ int tls_context::state::on_ticket(SSL* tls, unsigned char* name,
         with.sign.size()),
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
       OSSL_PARAM_construct_end()};
-    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr,
+    return EVP_CipherInit_ex(cipher, ticket_cipher(), nullptr,
                              with.encrypt.data(), iv, encrypt)
              == 1
            && EVP_MAC_CTX_set_params(mac, parameters) == 1;
@@ -249,7 +262,7 @@ int tls_context::state::on_ticket(SSL* tls, unsigned char* name,
   if (encrypt != 0) {
     const auto with = its.tickets->current(now);
     std::copy(with.name.begin(), with.name.end(), name);
-    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1)
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(ticket_cipher())) != 1)
       return -1;
     return prepare(with) ? 1 : -1;
   }
@@ -258,7 +271,8 @@ int tls_context::state::on_ticket(SSL* tls, unsigned char* name,
     return 0; // a full handshake
   if (!prepare(found->with))
     return -1;
-  // TLS 1.3 gives a new ticket after each resumption by itself.
+  // Of TLS 1.3 a ticket is good for one use, as clients have it (RFC 8446,
+  // appendix C.4): without a new one they could resume only every other time.
   return found->renew || SSL_version(tls) == TLS1_3_VERSION ? 2 : 1;
 }
 
@@ -350,9 +364,10 @@ ssl_ctx_ptr tls_context::state::make(const std::string& name) {
   demand(options.ciphers.empty()
            || SSL_CTX_set_cipher_list(x, options.ciphers.c_str()) == 1,
          "ciphers", options.ciphers);
-  demand(options.cipher_suites.empty()
-           || SSL_CTX_set_ciphersuites(x, options.cipher_suites.c_str()) == 1,
-         "ciphersuites", options.cipher_suites);
+  const auto suites =
+    options.cipher_suites.empty() ? usual_cipher_suites : options.cipher_suites;
+  demand(SSL_CTX_set_ciphersuites(x, suites.c_str()) == 1, "ciphersuites",
+         suites);
   demand(options.groups.empty()
            || SSL_CTX_set1_groups_list(x, options.groups.c_str()) == 1,
          "groups", options.groups);
@@ -363,7 +378,6 @@ ssl_ctx_ptr tls_context::state::make(const std::string& name) {
   SSL_CTX_set_session_id_context(
     x, reinterpret_cast<const unsigned char*>(id.data()),
     static_cast<unsigned>(std::min<std::size_t>(id.size(), 32)));
-  // One is used once; a client that resumes is given the next.
   SSL_CTX_set_num_tickets(x, options.resumption ? 1 : 0);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket);
   // The macros for these two have casts of C in them.

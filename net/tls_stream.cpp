@@ -25,6 +25,12 @@ constexpr std::size_t most_made = 256 * 1'024;
 /// records, alerts. Whoever sends more of them is only at work for us.
 constexpr std::size_t most_fruitless = 64 * 1'024;
 
+/// Errors of others on this thread would be taken for ours.
+void forget_errors() noexcept {
+  if (ERR_peek_error() != 0)
+    ERR_clear_error();
+}
+
 /// What OpenSSL made on this thread and no socket has got yet. Empty between
 /// two calls of streams.
 std::vector<std::uint8_t>& made_here() {
@@ -122,7 +128,11 @@ ssize_t tls_stream::read(std::span<std::uint8_t> to) {
   }
   if (!established_ && !handshake())
     return -1;
-  ERR_clear_error();
+  if (drained_ && SSL_has_pending(tls_) == 0) {
+    errno = EAGAIN; // OpenSSL would take longer to say so
+    return -1;
+  }
+  forget_errors();
   std::size_t got = 0;
   const auto result = SSL_read_ex(tls_, to.data(), to.size(), &got);
   if (!made_here().empty() && !send_made() && errno != EAGAIN)
@@ -141,7 +151,7 @@ ssize_t tls_stream::read(std::span<std::uint8_t> to) {
 }
 
 bool tls_stream::handshake() {
-  ERR_clear_error();
+  forget_errors();
   const auto result = SSL_do_handshake(tls_);
   if (result == 1) {
     established_ = true;
@@ -203,7 +213,7 @@ ssize_t tls_stream::write(std::span<const iovec> parts) {
     errno = broken_ ? EPROTO : EAGAIN;
     return -1;
   }
-  ERR_clear_error();
+  forget_errors();
   thread_local std::array<std::uint8_t, record_size> gathered;
   ssize_t taken = 0;
   std::size_t part = 0;
@@ -299,7 +309,7 @@ bool tls_stream::flush() {
 }
 
 void tls_stream::end(bool orderly) noexcept {
-  ERR_clear_error();
+  forget_errors();
   if (orderly && established_ && !broken_)
     SSL_shutdown(tls_);
   send_made();
