@@ -82,7 +82,11 @@ void checker::anonymous_access() {
         if (of.bind.is_loopback() && !of.proxy_protocol)
           continue;
         const auto key = section + ".bind";
-        const auto open = print(of.bind) + " is open to other machines, and ";
+        const auto open =
+          print(of.bind)
+          + (of.proxy_protocol ? " has clients of other machines behind its "
+                                 "balancer (proxy_protocol), and "
+                               : " is open to other machines, and ");
         if (!of.enable_authn)
           warnings_.push_back(
             about(key, open + "anybody can connect (enable_authn = false)"));

@@ -1,6 +1,7 @@
 #include "server/listeners.hpp"
 
 #include "net/tls_context.hpp"
+#include "net/websocket_handshake.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -50,6 +51,18 @@ net::tls_options tls_of(const config::ssl_options& x) {
     std::chrono::duration_cast<std::chrono::seconds>(x.ticket_lifetime);
   to.ocsp_file = x.ocsp_file;
   return to;
+}
+
+std::shared_ptr<const net::websocket_settings>
+websocket_of(const config::websocket& x) {
+  net::websocket_settings to;
+  to.path = x.path;
+  to.subprotocols = x.subprotocols.texts;
+  to.fail_if_no_subprotocol = x.fail_if_no_subprotocol;
+  to.origins = x.allow_origins.texts;
+  to.allow_missing_origin = x.allow_origin_absence;
+  to.compress = x.compress;
+  return std::make_shared<const net::websocket_settings>(std::move(to));
 }
 
 template <config::listener_kind K>
@@ -128,6 +141,9 @@ listeners_of(const config::settings& from,
                                    + ".ssl_options: " + e.what());
         }
       }
+      if constexpr (kind == config::listener_kind::ws
+                    || kind == config::listener_kind::wss)
+        one.websocket = websocket_of(x.ws);
       if constexpr (kind == config::listener_kind::local)
         one.mode =
           static_cast<unsigned>(std::strtoul(x.local.mode.c_str(), nullptr, 8));
