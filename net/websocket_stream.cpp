@@ -20,8 +20,6 @@ namespace {
 constexpr std::uint64_t no_limit = std::numeric_limits<std::int64_t>::max();
 /// Compressed bytes that are read at once.
 constexpr std::size_t compressed_room = 16'384;
-/// One message when written with compression.
-constexpr std::size_t message_size = 65'536;
 /// Unread bytes that are dropped before a connection is closed.
 constexpr std::size_t most_dropped = 1'048'576;
 /// Frames that one call writes.
@@ -58,7 +56,8 @@ websocket_stream::websocket_stream(
   : fd_(fd),
     lower_(std::move(lower)),
     opening_(std::make_unique<opening>()),
-    reader_(no_limit) {
+    reader_(no_limit),
+    message_size_(settings->message_size) {
   opening_->settings = std::move(settings);
 }
 
@@ -378,6 +377,23 @@ ssize_t websocket_stream::write(std::span<const iovec> parts) {
   return deflate_ ? write_compressed(parts) : write_frames(parts);
 }
 
+std::size_t websocket_stream::frame_of(std::span<const iovec> parts,
+                                       std::size_t position,
+                                       std::size_t left) const noexcept {
+  if (message_size_ == nullptr)
+    return std::min(left, websocket_frame_size);
+  std::array<std::uint8_t, 5> front;
+  std::size_t have = 0;
+  for (const auto& x : parts) {
+    const auto size = std::min(front.size() - have, x.iov_len - position);
+    std::copy_n(static_cast<const std::uint8_t*>(x.iov_base) + position, size,
+                front.begin() + have);
+    have += size;
+    position = 0;
+  }
+  return std::min(left, message_size_(std::span{front}.first(have)));
+}
+
 ssize_t websocket_stream::write_frames(std::span<const iovec> parts) {
   std::size_t left = 0;
   for (const auto& x : parts)
@@ -386,7 +402,7 @@ ssize_t websocket_stream::write_frames(std::span<const iovec> parts) {
     return 0;
   const bool begun = !writer_.is_between_frames();
   if (!begun)
-    writer_.begin(std::min(left, websocket_frame_size));
+    writer_.begin(frame_of(parts, 0, left));
   // All of it is cut into frames, whose headers go between the parts.
   std::array<iovec, 320> all;
   std::array<websocket_header, frames_at_once> headers;
@@ -396,12 +412,13 @@ ssize_t websocket_stream::write_frames(std::span<const iovec> parts) {
   std::size_t part = 0;
   std::size_t position = 0; // in that part
   while (left != 0 && frames < frames_at_once && used + 1 < all.size()) {
-    auto size = std::min(left, websocket_frame_size);
+    std::size_t size = 0;
     auto header = std::span<const std::uint8_t>{};
     if (frames == 0) {
       size = static_cast<std::size_t>(writer_.owed());
       header = writer_.header();
     } else {
+      size = frame_of(parts.subspan(part), position, left);
       headers[frames] = encode_websocket_header(size);
       header = headers[frames].view();
     }
@@ -447,6 +464,10 @@ ssize_t websocket_stream::write_frames(std::span<const iovec> parts) {
 ssize_t websocket_stream::write_compressed(std::span<const iovec> parts) {
   thread_local std::vector<std::uint8_t> made;
   made.clear();
+  std::size_t left = 0;
+  for (const auto& x : parts)
+    left += x.iov_len;
+  const auto message_size = left == 0 ? 0 : frame_of(parts, 0, left);
   std::size_t taken = 0;
   for (const auto& x : parts) {
     const auto size = std::min(x.iov_len, message_size - taken);

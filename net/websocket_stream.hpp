@@ -60,6 +60,9 @@ private:
   ///          with errno if it was not accepted (yet).
   ssize_t handshake(std::span<std::uint8_t> to);
   ssize_t fail(std::string_view why) noexcept;
+  /// Bytes of the frame that begins there, of `left` that there are.
+  std::size_t frame_of(std::span<const iovec> parts, std::size_t position,
+                       std::size_t left) const noexcept;
   /// What frames say beside their data.
   void take_step(const websocket_step& step);
   void note_idle(std::uint32_t frames);
@@ -91,6 +94,7 @@ private:
   websocket_reader reader_;
   websocket_writer writer_;
   std::vector<std::uint8_t> unsent_; ///< whole frames, before further ones
+  std::size_t (*message_size_)(std::span<const std::uint8_t>);
   std::string_view trouble_;
   traffic traffic_; ///< of the socket, without `lower_`
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <stdexcept>
 
 namespace troupe::server {
@@ -53,6 +54,19 @@ net::tls_options tls_of(const config::ssl_options& x) {
   return to;
 }
 
+/// @param front  of a Control Packet, its fixed header wholly.
+std::size_t packet_size(std::span<const std::uint8_t> front) {
+  std::size_t size = 0;
+  std::size_t at = 1;
+  for (unsigned shift = 0; at < front.size(); shift += 7) {
+    const auto digit = front[at++];
+    size |= std::size_t{digit & 127U} << shift;
+    if (digit < 128)
+      break;
+  }
+  return at + size;
+}
+
 std::shared_ptr<const net::websocket_settings>
 websocket_of(const config::websocket& x) {
   net::websocket_settings to;
@@ -62,6 +76,8 @@ websocket_of(const config::websocket& x) {
   to.origins = x.allow_origins.texts;
   to.allow_missing_origin = x.allow_origin_absence;
   to.compress = x.compress;
+  if (x.mqtt_piggyback == config::piggyback::single)
+    to.message_size = packet_size;
   return std::make_shared<const net::websocket_settings>(std::move(to));
 }
 

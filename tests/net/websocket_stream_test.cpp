@@ -172,6 +172,41 @@ BOOST_AUTO_TEST_CASE(frames_are_of_a_size_that_all_clients_take) {
   BOOST_TEST((answers.data == large));
 }
 
+BOOST_AUTO_TEST_CASE(each_message_may_have_a_frame_of_its_own) {
+  // A message is its length in two bytes and that many more.
+  const auto seed = test_seed();
+  BOOST_TEST_CONTEXT(say_seed(seed)) {
+    std::mt19937 random{seed};
+    websocket_settings settings;
+    settings.message_size = [](std::span<const std::uint8_t> front) {
+      return 2 + (std::size_t{front[0]} << 8U | front[1]);
+    };
+    for (const bool compress : {false, true}) {
+      settings.compress = compress;
+      wire x{false, settings, 4'608};
+      x.open(compress ? "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+                      : "");
+      writing out;
+      constexpr std::size_t count = 300;
+      for (std::size_t i = 0; i != count; ++i) {
+        const auto size = random() % (i % 50 == 0 ? 60'000 : 300);
+        out.all += u16(static_cast<unsigned>(size)) + bytes(size, 'x');
+      }
+      server_frames answers;
+      while (out.done != out.all.size() || x.server().wants_flush()) {
+        while (out.some(x.server(), random)) {
+        }
+        answers.take(x.receive(1 + random() % 20'000));
+      }
+      answers.take(x.receive());
+      BOOST_TEST(answers.count == count);
+      BOOST_TEST(answers.compressed == compress);
+      if (!compress)
+        BOOST_TEST((answers.data == out.all));
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(after_a_short_read_the_socket_is_not_asked_again) {
   wire x{false};
   x.open();

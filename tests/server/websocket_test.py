@@ -33,6 +33,8 @@ class WebSockets(unittest.TestCase):
             "listeners.ws.strict.websocket.allow_origin_absence=false",
             "listeners.ws.lax.bind=127.0.0.1:0",
             "listeners.ws.lax.websocket.fail_if_no_subprotocol=false",
+            "listeners.ws.single.bind=127.0.0.1:0",
+            "listeners.ws.single.websocket.mqtt_piggyback=single",
             "listeners.ws.small.bind=127.0.0.1:0",
             "listeners.ws.small.websocket.compress=true",
             *cls.files.settings("wss.default"), http=True)
@@ -170,6 +172,17 @@ class WebSockets(unittest.TestCase):
         plain = zlib.decompressobj(-15).decompress(
             payload + b"\0\0\xff\xff")
         self.assertEqual(plain[0] >> 4, CONNACK)
+
+    def test_each_packet_has_a_frame_of_its_own_where_it_is_set(self):
+        web = self.connected(port=self.broker.port_of("ws:single"))
+        web.subscribe("single", 0)
+        web.sizes.clear()
+        topic = string("single") + b"\0"
+        sizes = [2, 130, 70_000] * 20
+        web.send_data(b"".join(packet(0x30, topic + b"x" * size)
+                               for size in sizes))
+        self.assertEqual([len(x[1]) for x in web.take(60)], sizes)
+        self.assertEqual(len(web.sizes), 60)
 
     # ---- handshakes that are refused ---------------------------------------
 
