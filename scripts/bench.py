@@ -8,11 +8,13 @@ changes from round to round. What counts is the median of the rounds.
 A full run writes docs/benchmarks.json (the numbers) and docs/benchmarks.md.
 With --only the other rows are kept from the last full run. With --quick
 nothing is written but the table on the terminal. `durable` runs the rows about
-what Troupe keeps on disk instead, and writes their section of the document.
+what Troupe keeps on disk instead, `doors` those about TLS, WebSocket and access
+rules, and each writes its section of the document.
 """
 
 import argparse
 import contextlib
+import dataclasses
 import datetime
 import json
 import os
@@ -22,16 +24,21 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing
 
 sys.dont_write_bytecode = True
-from bench_brokers import REALTIME, RunFailed, broker, free_port  # noqa: E402
+from bench_brokers import (REALTIME, RunFailed, broker,  # noqa: E402
+                           door_of, free_port)
+from bench_doors_rows import door_rows  # noqa: E402
 from bench_durable_rows import durable_rows  # noqa: E402
 from bench_report import kept_rows, summary, write_document  # noqa: E402
 from bench_rows import MOSQUITTO, TROUPE, Result, Row, rows  # noqa: E402
 from bench_memory import measure_memory  # noqa: E402
 from bench_start import measure_start  # noqa: E402
+from bench_storm import measure_storm  # noqa: E402
 from broker_metrics import MetricsHistory  # noqa: E402
+from make_certs import CertificateError, make_certificates  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RUN_DEADLINE_S = 600
@@ -47,9 +54,9 @@ BARE_TRIES = 3
 
 def run_load(load: str, row: Row, programs: dict[str, typing.Any],
              times: list[str], which: str, http: int | None = None) -> Result:
-    with broker(which, row, programs, http) as (port, pid):
+    with broker(which, row, programs, http) as (ports, pid):
         command = [str(programs["bench"]), *shlex.split(load), "--json",
-                   "--port", str(port), "--pid", str(pid)]
+                   "--port", str(ports[door_of(load)]), "--pid", str(pid)]
         if row.timed:
             command += times
         elif row.lasts:
@@ -105,12 +112,15 @@ def measure(which: str, row: Row, programs: dict[str, typing.Any],
     if row.counts != (0, 0):
         return measure_memory(row, programs)
 
-    def load(command: str) -> Result:
+    def load(command: str, row: Row = row) -> Result:
         return run_load(command, row, programs, times, which,
                         free_port() if row.bare or row.lasts else None)
     quick = programs["quick"] and row.quick
-    beside = load(row.quick_beside if quick else row.beside) \
-        if row.beside else None
+    beside = load((quick and row.quick_beside) or row.beside,
+                  dataclasses.replace(row, guard=None)) if row.beside else None
+    if row.meanwhile:
+        return {**measure_storm(which, row, programs), "beside": beside,
+                "which": which}
     for _ in range(BARE_TRIES):
         result = load(row.quick if quick else row.command)
         if not row.bare:
@@ -124,6 +134,7 @@ def measure(which: str, row: Row, programs: dict[str, typing.Any],
                        if name.startswith("troupe_storage_")}
     if beside:
         result["beside"] = beside
+        result["which"] = which
         result["ok"] = result["ok"] and beside["ok"]
     return result
 
@@ -146,7 +157,11 @@ def run_row(row: Row, programs, times: list[str], rounds: int) -> dict:
                 bad += "  DOUBTFUL: RocksDB alone was slower"
             print(f"  {row.name} {turn + 1} {which}: {figures}{bad}",
                   flush=True)
-    return {"when": datetime.date.today().isoformat(), "rounds": found}
+    # What --storm-... have made of the row, for the document.
+    asked = {"as": {"command": row.command, "beside": row.beside,
+                    "meanwhile": row.meanwhile}} if row.meanwhile else {}
+    return {"when": datetime.date.today().isoformat(), **asked,
+            "rounds": found}
 
 
 # ---- the machine ------------------------------------------------------------
@@ -208,13 +223,29 @@ def find_programs(folder: pathlib.Path, without: list[str],
     return programs
 
 
+@contextlib.contextmanager
+def certificates(chosen: list[Row]):
+    """A folder of them while the rows run; None if no row has a use."""
+    if not any(row.doors for row in chosen):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="troupe-bench-") as name:
+        try:
+            make_certificates(pathlib.Path(name))
+        except (CertificateError, OSError) as error:
+            raise SystemExit(f"bench: no certificates: {error}") from None
+        yield pathlib.Path(name)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="./dev bench", description=__doc__.split("\n\n")[0],
         epilog="rows: " + " ".join(row.name for row in rows())
-        + "; durable: " + " ".join(row.name for row in durable_rows()))
-    parser.add_argument("what", nargs="?", choices=["durable"],
-                        help="the rows about what is kept on disk")
+        + "; durable: " + " ".join(row.name for row in durable_rows())
+        + "; doors: " + " ".join(row.name for row in door_rows()))
+    parser.add_argument("what", nargs="?", choices=["durable", "doors"],
+                        help="the rows about what is kept on disk, or about "
+                        "TLS, WebSocket and access rules")
     parser.add_argument("--quick", action="store_true",
                         help="two short rounds; writes nothing")
     parser.add_argument("--only", action="append", metavar="NAME", default=[],
@@ -222,6 +253,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, metavar="N",
                         help="of durable-broadcast: 1, with --quick 0.1; its "
                         "whole figure is that of 10")
+    parser.add_argument("--storm-paced", choices=["tcp", "tls"],
+                        default="tcp", help="of tls-storm: how those come in "
+                        "who are there meanwhile")
+    parser.add_argument("--storm-resumed", action="store_true",
+                        help="of tls-storm: the clients resume their sessions")
     parser.add_argument("--rounds", type=int, help="5, with --quick 2")
     parser.add_argument("--without", action="append", default=[],
                         choices=[TROUPE, MOSQUITTO], help="leave a broker out")
@@ -232,7 +268,8 @@ def main() -> int:
                         help="for benchmarks.md and .json instead of docs/")
     args = parser.parse_args()
     durable = args.what == "durable"
-    known = durable_rows() if durable else rows()
+    known = (durable_rows() if durable else rows() if not args.what
+             else door_rows(args.storm_paced, args.storm_resumed))
     chosen = [row for row in known
               if not args.only or any(map(row.name.startswith, args.only))]
     if not chosen:
@@ -249,24 +286,26 @@ def main() -> int:
               "times": shlex.join(times), "rows": {}}
     target = args.output or (None if args.quick else ROOT / "docs")
     if target and args.only:
-        stored["rows"] = kept_rows(target, durable)
+        stored["rows"] = kept_rows(target, args.what)
     if os.getloadavg()[0] > IDLE_LOAD:
         print(f"bench: the machine is busy (load {os.getloadavg()[0]:.1f}); "
               "the numbers will say so", file=sys.stderr)
     rounds = args.rounds or (2 if args.quick else 5)
     failed = False
-    for row in chosen:
-        if not any(programs.get(each) for each in row.brokers):
-            continue
-        try:
-            stored["rows"][row.name] = run_row(row, programs, times, rounds)
-        except (RunFailed, subprocess.TimeoutExpired) as error:
-            failed = True
-            stored["rows"].pop(row.name, None)
-            print(f"bench: {row.name} failed: {error}", file=sys.stderr)
+    with certificates(chosen) as programs["certs"]:
+        for row in chosen:
+            if not any(programs.get(each) for each in row.brokers):
+                continue
+            try:
+                stored["rows"][row.name] = run_row(row, programs, times,
+                                                   rounds)
+            except (RunFailed, subprocess.TimeoutExpired) as error:
+                failed = True
+                stored["rows"].pop(row.name, None)
+                print(f"bench: {row.name} failed: {error}", file=sys.stderr)
     print("\n".join(summary(chosen, stored["rows"])))
     if target:
-        write_document(target, stored, durable)
+        write_document(target, stored, args.what)
     clean = all(result["ok"] for found in stored["rows"].values()
                 for results in found["rounds"].values() for result in results)
     return 0 if clean and not failed else 1

@@ -1,6 +1,7 @@
 """Starts brokers for `./dev bench`."""
 
 import contextlib
+import getpass
 import pathlib
 import shlex
 import signal
@@ -15,10 +16,50 @@ from bench_rows import MOSQUITTO, TROUPE, Row
 REALTIME = ["chrt", "-f", "10"]
 START_DEADLINE_S = 20
 STOP_DEADLINE_S = 20
+SECURE = ("ssl", "wss")
 
 
 class RunFailed(Exception):
     """A broker or the generator did not do its work; the text says which."""
+
+
+Ports = dict[str, int]  # by door: tcp, ssl, ws, wss
+
+
+def door_of(load: str) -> str:
+    """By which door the clients of a load come in."""
+    options = shlex.split(load)
+    return {(False, False): "tcp", (True, False): "ssl",
+            (False, True): "ws", (True, True): "wss"}[
+                "--tls" in options, "--ws" in options]
+
+
+def troupe_doors(ports: Ports, certs: pathlib.Path | None) -> tuple[str, ...]:
+    out = []
+    for door, port in ports.items():
+        if door == "tcp":
+            continue
+        out.append(f"listeners.{door}.default.bind=127.0.0.1:{port}")
+        if door in SECURE:
+            options = f"listeners.{door}.default.ssl_options"
+            out += [f"{options}.certfile={certs}/server.pem",
+                    f"{options}.keyfile={certs}/server.key",
+                    f"{options}.cacertfile={certs}/ca.pem"]
+    return tuple(out)
+
+
+def mosquitto_doors(ports: Ports, certs: pathlib.Path | None) -> list[str]:
+    out = []
+    for door, port in ports.items():
+        if door == "tcp":
+            continue
+        out.append(f"listener {port} 127.0.0.1")
+        if door != "ssl":
+            out.append("protocol websockets")
+        if door in SECURE:
+            out += [f"certfile {certs}/server.pem",
+                    f"keyfile {certs}/server.key"]
+    return out
 
 
 def troupe_command(program: pathlib.Path, port: int, folder: pathlib.Path,
@@ -31,14 +72,15 @@ def troupe_command(program: pathlib.Path, port: int, folder: pathlib.Path,
     return command
 
 
-def mosquitto_command(program: str, port: int,
-                      folder: pathlib.Path) -> list[str]:
-    """Its defaults, but a queue that drops nothing and no log to write."""
+def mosquitto_command(program: str, port: int, folder: pathlib.Path,
+                      settings: typing.Iterable[str] = ()) -> list[str]:
+    """Its defaults, but a queue that drops nothing and no log to write.
+    Started by root it would become a user who may not read certificates."""
     config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\n"
-                      "allow_anonymous true\n"
-                      "max_queued_messages 0\n"
-                      "log_dest none\n")
+    config.write_text("\n".join((
+        f"user {getpass.getuser()}", "allow_anonymous true",
+        "max_queued_messages 0", "log_dest none",
+        f"listener {port} 127.0.0.1", *settings, "")))
     return [program, "-c", str(config)]
 
 
@@ -64,16 +106,21 @@ def wait_for_port(port: int, process: subprocess.Popen, log: pathlib.Path):
 @contextlib.contextmanager
 def broker(which: str, row: Row, programs: dict[str, typing.Any],
            http: int | None = None):
-    """A fresh broker; yields its port and process id."""
+    """A fresh broker; yields its ports and process id."""
     with tempfile.TemporaryDirectory(prefix="troupe-bench-",
                                      dir=programs["folder"]) as name:
         folder = pathlib.Path(name)
-        port = free_port()
+        ports = {door: free_port() for door in ("tcp", *row.doors)}
+        guard = row.guard(which, folder) if row.guard else ()
         if which == TROUPE:
-            command = troupe_command(programs[TROUPE], port, folder, http,
-                                     row.settings)
+            command = troupe_command(
+                programs[TROUPE], ports["tcp"], folder, http,
+                (*row.settings, *troupe_doors(ports, programs["certs"]),
+                 *guard))
         else:
-            command = mosquitto_command(programs[MOSQUITTO], port, folder)
+            command = mosquitto_command(
+                programs[MOSQUITTO], ports["tcp"], folder,
+                [*guard, *mosquitto_doors(ports, programs["certs"])])
         if row.realtime and programs["realtime"]:
             command = REALTIME + command
         log = folder / "log"
@@ -81,8 +128,9 @@ def broker(which: str, row: Row, programs: dict[str, typing.Any],
             process = subprocess.Popen(command, stdout=out, stderr=out,
                                        stdin=subprocess.DEVNULL, cwd=folder)
         try:
-            wait_for_port(port, process, log)
-            yield port, process.pid
+            for port in ports.values():
+                wait_for_port(port, process, log)
+            yield ports, process.pid
             if process.poll() is not None:
                 raise RunFailed(f"{which} ended during {row.name}:\n"
                                 + log.read_text(errors="replace")[-2000:])

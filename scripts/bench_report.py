@@ -1,5 +1,6 @@
 """Makes the document out of what `./dev bench` has measured."""
 
+import dataclasses
 import json
 import pathlib
 import shlex
@@ -7,6 +8,7 @@ import statistics
 import typing
 
 from bench_brokers import REALTIME
+from bench_doors_rows import ACL_RULES, door_rows
 from bench_durable_rows import durable_rows
 from bench_rows import Figure, Result, Row, rows
 
@@ -79,6 +81,8 @@ def command_line(row: Row, command: str) -> str:
     if settings:
         settings = f", Troupe with `{settings}`"
     beside = f"; before it `troupe-bench {row.beside}`" if row.beside else ""
+    if row.meanwhile:
+        beside += f"; meanwhile `troupe-bench {row.meanwhile}`"
     return f"- {row.name}: `troupe-bench {command}`{settings}{beside}"
 
 
@@ -115,6 +119,35 @@ def render_durable(stored: dict) -> list[str]:
             *median_lines(durable_rows(), stored["rows"])]
 
 
+def render_doors(stored: dict) -> list[str]:
+    shown = [dataclasses.replace(row, **stored["rows"].get(
+        row.name, {}).get("as", {})) for row in door_rows()]
+    return ["", "## Doors", "",
+            "Written by `./dev bench doors`: what TLS, WebSocket and access",
+            "rules cost. Certificates are ECDSA P-256, TLS is 1.3. Where a row",
+            "has a load before it, the figure is a part of that one, measured",
+            "just before on another fresh broker. Each resumed handshake was",
+            "seen to be one. In `tls-storm` all clients are cut off and come",
+            "back at once, the generator under `nice 19`, while another one",
+            f"under `{shlex.join(REALTIME)}` paces messages; the time is that",
+            "until all are served, divided by clients x broker CPU per",
+            "connection in the load before / cores that the broker got for",
+            "them, which is what it used in that time without what it used for",
+            "the paced messages just before. `acl-pairs` has",
+            f"{ACL_RULES:,} rules (`scripts/bench_doors_rows.py`).", "",
+            *machine_lines(stored["machine"]), "",
+            *summary(shown, stored["rows"]), "",
+            "### Commands of the doors' rows", "",
+            "As above; where there is a measuring window, with "
+            f"`{stored['times']}`.", "",
+            *(command_line(row, row.command) for row in shown), "",
+            "### Medians of the doors' rows", "",
+            *median_lines(shown, stored["rows"])]
+
+
+SECTIONS = {"durable": render_durable, "doors": render_doors}
+
+
 def render(stored: dict) -> str:
     machine, results = stored["machine"], stored["rows"]
     text = ["# Benchmarks", "",
@@ -140,28 +173,28 @@ def render(stored: dict) -> str:
              "microseconds; in a closed loop it shows the queue that the loop",
              "itself makes, only the paced rows say how fast a broker answers.",
              "", *median_lines(rows(), results)]
-    if "durable" in stored:
-        text += render_durable(stored["durable"])
+    for name, render_section in SECTIONS.items():
+        if name in stored:
+            text += render_section(stored[name])
     return "\n".join(text) + "\n"
 
 
-def write_document(target: pathlib.Path, stored: dict, durable: bool):
+def write_document(target: pathlib.Path, stored: dict, section: str | None):
     """Puts the results beside those of the other rows."""
     file = target / "benchmarks.json"
     old = json.loads(file.read_text()) if file.exists() else {}
-    if durable:
+    if section:
         whole = {**{"machine": stored["machine"], "times": stored["times"],
-                    "rows": {}}, **old, "durable": stored}
+                    "rows": {}}, **old, section: stored}
     else:
-        whole = stored
-        if "durable" in old:
-            whole["durable"] = old["durable"]
+        whole = {**stored, **{name: old[name] for name in SECTIONS
+                              if name in old}}
     file.write_text(json.dumps(whole, indent=1) + "\n")
     (target / "benchmarks.md").write_text(render(whole))
 
 
-def kept_rows(target: pathlib.Path, durable: bool) -> dict[str, dict]:
+def kept_rows(target: pathlib.Path, section: str | None) -> dict[str, dict]:
     """The rows of the last run."""
     file = target / "benchmarks.json"
     old = json.loads(file.read_text()) if file.exists() else {}
-    return (old.get("durable", {}) if durable else old).get("rows", {})
+    return (old.get(section, {}) if section else old).get("rows", {})

@@ -1,6 +1,7 @@
 """The loads of `./dev bench`, and what their figures are to reach."""
 
 import dataclasses
+import pathlib
 import typing
 
 TROUPE, MOSQUITTO = "troupe", "mosquitto"
@@ -20,6 +21,7 @@ class Figure:
     multiple: bool = False  # not of Mosquitto's, but shown as a ratio is
     higher_is_better: bool = True
     unit: str = ""
+    digits: int = 0  # behind the point, where it is neither of the two
 
     def measured(self, medians: dict[str, float]) -> float | None:
         if TROUPE not in medians:
@@ -45,7 +47,7 @@ class Figure:
         if value is None:
             return "-"
         if not self.ratio and not self.multiple:
-            return f"{value:,.0f}"
+            return f"{value:,.{self.digits}f}"
         return f"{value:.1f}x" if value >= 10 else f"{value:.2f}x"
 
 
@@ -69,6 +71,11 @@ class Row:
     counts: tuple[int, int] = (0, 0)  # behind the command: few, then many
     quick_counts: tuple[int, int] = (0, 0)  # likewise, with --quick
     bare: bool = False  # RocksDB alone to compare with, just after
+    doors: tuple[str, ...] = ()  # beside TCP: ssl, ws, wss
+    # More settings of a broker, with files in its folder; not for `beside`.
+    guard: typing.Callable[[str, pathlib.Path],
+                           tuple[str, ...]] | None = None
+    meanwhile: str = ""  # a storm is the command, this is paced beside it
 
 
 def per_cpu(result: Result) -> float:

@@ -1,6 +1,7 @@
 #pragma once
 // One MQTT connection of the generator.
 
+#include "bench/load/link.hpp"
 #include "bench/load/out_buffer.hpp"
 #include "bench/load/publish_template.hpp"
 #include "bench/load/send_window.hpp"
@@ -14,6 +15,7 @@ namespace troupe::bench {
 enum class client_state : std::uint8_t {
   closed,
   connecting, ///< TCP
+  opening,    ///< TLS, WebSocket
   awaiting_connack,
   connected,
 };
@@ -36,6 +38,8 @@ struct client {
   std::vector<std::uint8_t> rest;      ///< the beginning of a control packet
   out_buffer out;                      ///< to be written at the end of the turn
   std::unique_ptr<send_window> window; ///< only QoS 1 and 2 publishers
+  std::unique_ptr<link> way;           ///< null: TCP and nothing else
+  tls_ticket ticket;                   ///< for its next connection
 };
 
 /// A PUBLISH that came in.

@@ -26,19 +26,35 @@ void connect_worker::load() {
   for (std::uint32_t i = 0; i < concurrency_; ++i)
     add_client().receives = i;
   begun_at_.resize(concurrency_);
+  if (options_.link.tls.resume)
+    collect_tickets();
   first_ = take_sample();
+  make(wanted_);
+  last_ = take_sample();
+}
+
+void connect_worker::make(std::uint32_t count) {
+  const auto until = begun_ + count;
   for (auto& c : clients_)
     begin(c);
   standstill watch{options_.timeout};
-  while (count_.delivered < wanted_ && !control_.stopped()) {
+  while (count_.delivered < count && !control_.stopped()) {
     loop_->turn(clock::now() + 100ms);
     for (auto* c : std::exchange(to_reopen_, {}))
-      if (begun_ < wanted_)
+      if (begun_ < until)
         begin(*c);
     watch.check(count_.connects, "connections");
     show(count_.connects);
   }
-  last_ = take_sample();
+}
+
+void connect_worker::collect_tickets() {
+  make(concurrency_);
+  for (const auto& c : clients_)
+    if (!c.ticket && !control_.stopped())
+      throw run_error{"--resume: the broker gives no session ticket"};
+  count_ = {};
+  latency_ = {};
 }
 
 void connect_worker::connected(client& c, const connack& answer) {

@@ -22,6 +22,10 @@ protected:
 
 private:
   void begin(client& c);
+  /// Makes `count` connections, which is at least the concurrency.
+  void make(std::uint32_t count);
+  /// A full handshake for each of the clients that are to resume.
+  void collect_tickets();
 
   const std::uint32_t wanted_; ///< connections, this worker's share
   const std::uint32_t concurrency_;

@@ -24,6 +24,9 @@ struct counters {
   std::uint64_t absent = 0;   ///< sessions that the broker has forgotten
   std::uint64_t reads = 0;    ///< system calls
   std::uint64_t writes = 0;
+  std::uint64_t handshakes = 0; ///< of TLS
+  std::uint64_t resumed = 0;    ///< those of them that were short
+  std::uint64_t retries = 0;    ///< storm: connections refused or cut off
 
   counters& operator+=(const counters& other) {
     published += other.published;
@@ -40,6 +43,9 @@ struct counters {
     absent += other.absent;
     reads += other.reads;
     writes += other.writes;
+    handshakes += other.handshakes;
+    resumed += other.resumed;
+    retries += other.retries;
     return *this;
   }
   counters& operator-=(const counters& other) {
@@ -57,6 +63,9 @@ struct counters {
     absent -= other.absent;
     reads -= other.reads;
     writes -= other.writes;
+    handshakes -= other.handshakes;
+    resumed -= other.resumed;
+    retries -= other.retries;
     return *this;
   }
 };

@@ -15,10 +15,11 @@ constexpr std::size_t reason_at = 2; ///< in the body of an acknowledgement
 } // namespace
 
 event_loop::event_loop(const address& target, protocol_version version,
-                       event_handler& handler)
+                       event_handler& handler, link_layers* layers)
   : target_(target),
     version_(version),
     handler_(handler),
+    layers_(layers),
     epoll_(::epoll_create1(EPOLL_CLOEXEC)),
     events_(events_per_turn),
     input_(input_size) {
@@ -42,11 +43,22 @@ void event_loop::open(client& c, const address* source) {
 void event_loop::close(client& c) {
   if (c.fd < 0)
     return;
-  if (!c.out.empty() && !c.blocked) {
+  if (c.way) {
+    if (!c.out.empty() && !c.blocked)
+      c.way->write(c.out);
+    c.way->shut_down();
+  } else if (!c.out.empty() && !c.blocked) {
     const auto bytes = c.out.view();
     [[maybe_unused]] const auto sent =
       ::send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   }
+  abandon(c);
+}
+
+void event_loop::abandon(client& c) {
+  if (c.fd < 0)
+    return;
+  c.way.reset();
   ::close(c.fd);
   c.fd = -1;
   c.state = client_state::closed;
@@ -58,7 +70,8 @@ void event_loop::drop(client& c, const std::string& why) {
   if (c.fd < 0)
     return;
   c.out.release();
-  close(c);
+  // An alert for a broker that has gone, or has done wrong, helps nobody.
+  abandon(c);
   handler_.closed(c, why);
 }
 
@@ -78,6 +91,8 @@ void event_loop::turn(instant until) {
     const auto what = event.events;
     if (c.state == client_state::connecting) {
       finish_connect(c);
+    } else if (c.state == client_state::opening) {
+      open_link(c);
     } else if ((what & EPOLLOUT) != 0 && c.blocked) {
       c.blocked = false;
       queue(c);
@@ -93,6 +108,30 @@ void event_loop::finish_connect(client& c) {
   ::getsockopt(c.fd, SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0)
     return drop(c, std::strerror(error));
+  if (layers_ == nullptr)
+    return begin_mqtt(c);
+  c.way = std::make_unique<link>(*layers_, c.fd, c.ticket);
+  c.state = client_state::opening;
+  open_link(c);
+}
+
+void event_loop::open_link(client& c) {
+  const auto state = c.way->open();
+  if (state == io_state::again)
+    return;
+  if (state != io_state::good)
+    return drop(c, std::string{c.way->why()});
+  if (c.way->secure()) {
+    ++handshakes_;
+    if (c.way->resumed())
+      ++resumed_;
+  }
+  begin_mqtt(c);
+  // What came behind the handshake is no longer in the socket.
+  read_through(c, false);
+}
+
+void event_loop::begin_mqtt(client& c) {
   c.state = client_state::awaiting_connack;
   c.blocked = false;
   handler_.greet(c);
@@ -118,13 +157,31 @@ void event_loop::flush(client& c) {
   scratch_.consume(scratch_.view().size());
   if (c.state == client_state::connected)
     handler_.fill(c);
-  if (!c.out.empty())
+  if (!c.out.empty() || c.way)
     write(c);
   if (c.out.empty())
     std::swap(c.out, scratch_);
 }
 
 void event_loop::write(client& c) {
+  if (c.way)
+    write_through(c);
+  else
+    write_plain(c);
+}
+
+void event_loop::write_through(client& c) {
+  if (c.out.empty() && !c.way->pending())
+    return;
+  ++writes_;
+  const auto state = c.way->write(c.out);
+  if (state > io_state::again)
+    drop(c, std::string{c.way->why()});
+  else
+    c.blocked = state == io_state::again;
+}
+
+void event_loop::write_plain(client& c) {
   const auto bytes = c.out.view();
   ++writes_;
   const auto sent = ::send(c.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -140,12 +197,38 @@ void event_loop::write(client& c) {
   c.out.consume(count);
 }
 
+std::size_t event_loop::begin_input(const client& c) {
+  const auto before = c.rest.size();
+  if (input_.size() < before * 2)
+    input_.resize(before * 4); // a control packet larger than the buffer
+  std::copy(c.rest.begin(), c.rest.end(), input_.begin());
+  return before;
+}
+
+void event_loop::read_through(client& c, bool hung_up) {
+  while (c.way && c.way->opened()) {
+    const auto before = begin_input(c);
+    ++reads_;
+    const auto got = c.way->read(std::span{input_}.subspan(before));
+    if (got.count > 0) {
+      read_at_ = clock::now();
+      if (!parse(c, input_.data(), input_.data() + before + got.count))
+        return;
+    }
+    if (got.state > io_state::again)
+      return drop(c, std::string{c.way->why()});
+    if (c.way->pending())
+      queue(c);
+    if (got.state == io_state::again && (got.count == 0 || !hung_up))
+      return;
+  }
+}
+
 void event_loop::read(client& c, bool hung_up) {
+  if (c.way)
+    return read_through(c, hung_up);
   while (c.fd >= 0) {
-    const auto before = c.rest.size();
-    if (input_.size() < before * 2)
-      input_.resize(before * 4); // a control packet larger than the buffer
-    std::copy(c.rest.begin(), c.rest.end(), input_.begin());
+    const auto before = begin_input(c);
     const auto room = input_.size() - before;
     ++reads_;
     const auto got = ::recv(c.fd, input_.data() + before, room, 0);

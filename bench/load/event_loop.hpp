@@ -12,7 +12,7 @@ namespace troupe::bench {
 class event_handler {
 public:
   virtual ~event_handler() = default;
-  /// TCP is up: append the CONNECT.
+  /// TCP and what is above it is up: append the CONNECT.
   virtual void greet(client& c) = 0;
   virtual void connected(client& c, const connack& answer) = 0;
   /// A SUBACK; empty if it was malformed.
@@ -34,8 +34,10 @@ public:
 /// Single-threaded; the clients outlive it or are closed before.
 class event_loop {
 public:
+  /// @param layers  between MQTT and TCP; null if there are none. Outlives the
+  ///                loop.
   event_loop(const address& target, protocol_version version,
-             event_handler& handler);
+             event_handler& handler, link_layers* layers = nullptr);
   ~event_loop();
   event_loop(const event_loop&) = delete;
   event_loop& operator=(const event_loop&) = delete;
@@ -45,6 +47,9 @@ public:
 
   /// Writes what is left, as far as it goes, and closes.
   void close(client& c);
+
+  /// Closes without a word, as a client does whose power fails.
+  void abandon(client& c);
 
   /// Asks for `fill()` and a write at the end of this turn.
   void queue(client& c) {
@@ -62,23 +67,35 @@ public:
   instant read_at() const { return read_at_; }
   std::uint64_t reads() const { return reads_; }
   std::uint64_t writes() const { return writes_; }
+  /// TLS handshakes, and those of them that resumed a session.
+  std::uint64_t handshakes() const { return handshakes_; }
+  std::uint64_t resumed() const { return resumed_; }
 
 private:
   void flush();
   void flush(client& c);
   void write(client& c);
+  void write_plain(client& c);
+  void write_through(client& c);
   void read(client& c, bool hung_up);
+  void read_through(client& c, bool hung_up);
+  /// Puts what is left of the client's last read before the next one.
+  /// @returns how much.
+  std::size_t begin_input(const client& c);
   /// @returns false if the client has been closed meanwhile.
   bool parse(client& c, const std::uint8_t* at, const std::uint8_t* end);
   bool handle(client& c, std::uint8_t first, bytes_view body);
   void handle_publish(client& c, std::uint8_t first, bytes_view body);
   void handle_ack(client& c, packet_type type, bytes_view body);
   void finish_connect(client& c);
+  void open_link(client& c);
+  void begin_mqtt(client& c);
   void drop(client& c, const std::string& why);
 
   address target_;
   protocol_version version_;
   event_handler& handler_;
+  link_layers* layers_;
   int epoll_ = -1;
   std::vector<epoll_event> events_;
   std::vector<std::uint8_t> input_; ///< shared: what is not whole is moved out
@@ -88,6 +105,8 @@ private:
   instant read_at_;
   std::uint64_t reads_ = 0;
   std::uint64_t writes_ = 0;
+  std::uint64_t handshakes_ = 0;
+  std::uint64_t resumed_ = 0;
 };
 
 } // namespace troupe::bench

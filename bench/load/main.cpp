@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     const auto text = options->json ? bench::to_json(*options, found)
                                     : bench::to_table(*options, found);
     std::fputs(text.c_str(), stdout);
-    return found.clean(options->qos) || options->allow_loss ? 0 : messages_lost;
+    return found.clean(*options) || options->allow_loss ? 0 : messages_lost;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "troupe-bench: %s\n", error.what());
     return run_failed;

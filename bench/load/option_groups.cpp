@@ -51,6 +51,7 @@ void add_common(CLI::App& app, options& o) {
   app.add_flag("--json", o.json, "Print one JSON object, not a table");
   app.add_flag("--progress", o.progress,
                "Show a line of progress even if there is no terminal");
+  add_link(app, o);
 }
 
 void add_threads(CLI::App& app, options& o) {

@@ -34,11 +34,17 @@ void add_qos(CLI::App& app, options& o);
 void add_inflight(CLI::App& app, options& o);
 void add_outstanding(CLI::App& app, options& o);
 void add_rate(CLI::App& app, options& o);
+/// TLS and WebSocket.
+void add_link(CLI::App& app, options& o);
+/// For modes whose clients connect more than once.
+void add_ticket_use(CLI::App& app, options& o);
 
 /// The subcommands' options; each has defaults of its own and keeps its place.
 using all_options = std::deque<options>;
 
 /// Adds the modes about durable sessions and retained messages.
 void add_durable_modes(CLI::App& app, all_options& all);
+/// Adds the mode in which everybody comes back at once.
+void add_storm_mode(CLI::App& app, all_options& all);
 
 } // namespace troupe::bench

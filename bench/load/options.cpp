@@ -22,6 +22,11 @@ void add_pairs(CLI::App& app, options& o) {
   add_rate(*at, o);
   at->add_flag("--durable", o.durable,
                "The subscribers' sessions outlive their connections");
+  at->add_flag("--topic-per-client", o.topic_per_client,
+               "The publisher's client identifier is a level of its topic");
+  at->add_flag("--until-input-ends", o.on_input,
+               "The window ends with the standard input, if not before; says "
+               "\"measuring\" on standard error when it begins");
   add_threads(*at, o);
 }
 
@@ -72,6 +77,7 @@ void add_connect(CLI::App& app, options& o) {
   add_count(*at, "-n,--connections", o.connections, "Connections in total");
   add_count(*at, "--concurrency", o.concurrency,
             "Connections at once, over all threads");
+  add_ticket_use(*at, o);
   add_threads(*at, o);
 }
 
@@ -115,6 +121,9 @@ void add_filters(CLI::App& app, options& o) {
 void check(const options& o) {
   if (o.threads > 1 && o.what == mode::pairs && o.threads > o.connections)
     throw CLI::ValidationError{"--threads", "more threads than pairs"};
+  if (o.threads > 1 && o.on_input)
+    throw CLI::ValidationError{"--threads",
+                               "the standard input is read by one thread"};
   if (o.own_file_tables && o.threads == 1)
     throw CLI::ValidationError{"--own-file-tables",
                                "needs --threads 2 or more"};
@@ -160,6 +169,8 @@ const char* to_string(mode what) {
     return "retained";
   case mode::broadcast:
     return "broadcast";
+  case mode::storm:
+    return "storm";
   }
   return "?";
 }
@@ -167,7 +178,7 @@ const char* to_string(mode what) {
 bool has_window(mode what) {
   return what != mode::connect && what != mode::sessions
          && what != mode::subscribe && what != mode::resume
-         && what != mode::retained;
+         && what != mode::retained && what != mode::storm;
 }
 
 std::optional<options> parse_options(int argc, char** argv, int& status) {
@@ -179,6 +190,7 @@ std::optional<options> parse_options(int argc, char** argv, int& status) {
                     add_idle, add_filters})
     add(app, all.emplace_back());
   add_durable_modes(app, all);
+  add_storm_mode(app, all);
   try {
     app.parse(argc, argv);
     const auto* used = app.get_subcommands().front();

@@ -1,6 +1,7 @@
 #pragma once
 // The command line.
 
+#include "bench/load/link.hpp"
 #include "bench/load/time.hpp"
 #include "bench/load/wire.hpp"
 
@@ -23,6 +24,7 @@ enum class mode : std::uint8_t {
   resume,
   retained,
   broadcast,
+  storm,
 };
 
 /// All that a run is told. What a mode has no use for keeps its default.
@@ -38,6 +40,7 @@ struct options {
   std::string topic_prefix;     ///< before every topic and filter
   std::uint16_t keep_alive = 0; ///< seconds, 0 is off
   std::string source;           ///< local addresses
+  link_options link;            ///< between MQTT and TCP
   unsigned connecting = 100;    ///< connections in the making per thread
   seconds_f timeout{30};        ///< for a set-up that stands still
 
@@ -64,13 +67,17 @@ struct options {
   std::size_t payload = 64;
   unsigned outstanding = 100;
   unsigned inflight = 20;
+  bool topic_per_client = false; ///< pairs: the publisher's name in it
   double rate = 0; ///< messages per second in total, 0 is a closed loop
   seconds_f duration{10};
   seconds_f warmup{2};
   seconds_f drain{5};
-  seconds_f hold{0};   ///< idle: how long to do nothing
-  seconds_f quiet{10}; ///< broadcast: without a write of the broker's
-  seconds_f settle{0}; ///< between the set-up and the reading of memory
+  seconds_f hold{0};     ///< idle: how long to do nothing
+  bool on_input = false; ///< storm: begin, pairs: end, when told to
+  seconds_f retry{0.1};  ///< storm: before a refused client comes again
+  unsigned at_once = 0;  ///< storm: connections in the making, 0: all
+  seconds_f quiet{10};   ///< broadcast: without a write of the broker's
+  seconds_f settle{0};   ///< between the set-up and the reading of memory
 };
 
 /// Reads the command line.

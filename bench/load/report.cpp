@@ -71,6 +71,8 @@ const char* unit_of(mode what) {
     return "connections";
   case mode::subscribe:
     return "SUBACKs";
+  case mode::storm:
+    return "clients";
   case mode::durable:
   case mode::broadcast:
     return "PUBACKs";
@@ -145,9 +147,10 @@ void add_options(json_writer& json, const options& o) {
   json.add("threads", std::uint64_t{o.threads});
   const auto any_of = [&](auto... modes) { return ((o.what == modes) || ...); };
   using enum mode;
-  if (any_of(pairs, connect, idle, sessions, subscribe, resume, broadcast))
+  if (any_of(pairs, connect, idle, sessions, subscribe, resume, broadcast,
+             storm))
     json.add("connections", std::uint64_t{o.connections});
-  if (!any_of(pairs, connect, idle, sessions, subscribe))
+  if (!any_of(pairs, connect, idle, sessions, subscribe, storm))
     json.add("publishers", std::uint64_t{o.publishers});
   if (any_of(fan_out, shared, mode::filters, retained))
     json.add("subscribers", std::uint64_t{o.subscribers});
@@ -157,6 +160,8 @@ void add_options(json_writer& json, const options& o) {
     json.add("messages", std::uint64_t{o.messages});
   if (any_of(pairs))
     json.add("durable", o.durable);
+  json.add("tls", o.link.tls.on);
+  json.add("websocket", o.link.websocket);
   json.add("qos", std::uint64_t{o.qos});
   json.add("payload", std::uint64_t{o.payload});
   json.add("outstanding", std::uint64_t{o.outstanding});
@@ -231,6 +236,14 @@ void add_disk(json_writer& json, const outcome& found) {
   json.add("quiet_s", seconds(found.disk.quiet_at));
   json.add("written_bytes", found.disk.bytes);
   json.add("written_bytes_per_message", written_per_message(found));
+  json.close();
+}
+
+/// In the window, or as long as the mode measures.
+void add_tls(json_writer& json, const outcome& found) {
+  json.open("tls");
+  json.add("handshakes", found.window.count.handshakes);
+  json.add("resumed", found.window.count.resumed);
   json.close();
 }
 
@@ -319,6 +332,8 @@ std::string to_json(const options& o, const outcome& found) {
   add_set_up(json, found);
   if (o.what == mode::broadcast)
     add_disk(json, found);
+  if (o.link.tls.on)
+    add_tls(json, found);
   json.open("whole_run");
   json.add("published", found.total.published);
   json.add("expected", found.total.expected);
@@ -332,7 +347,9 @@ std::string to_json(const options& o, const outcome& found) {
   json.add("disconnects", found.total.disconnects);
   json.add("sessions_absent", found.total.absent);
   json.add("stalls", found.total.stalls);
-  json.add("ok", found.clean(o.qos));
+  if (o.what == mode::storm)
+    json.add("retries", found.total.retries);
+  json.add("ok", found.clean(o));
   return json.take();
 }
 
@@ -363,6 +380,12 @@ std::string to_table(const options& o, const outcome& found) {
   }
   if (o.what == mode::broadcast && o.pid != 0)
     out.row("written per message", "%.0f bytes", written_per_message(found));
+  if (found.window.count.handshakes > 0)
+    out.row("TLS handshakes, resumed", "%llu, %llu",
+            count(found.window.count.handshakes),
+            count(found.window.count.resumed));
+  if (found.total.retries > 0)
+    out.row("retries", "%llu", count(found.total.retries));
   out.latency("latency", found.latency);
   out.latency("late to send", found.lag);
   if (found.total.published > 0)
@@ -372,7 +395,7 @@ std::string to_table(const options& o, const outcome& found) {
   out.row("lost", "%llu", count(found.lost()));
   out.row("duplicates, out of order", "%llu, %llu",
           count(found.total.duplicates), count(found.total.out_of_order));
-  if (!found.clean(o.qos))
+  if (!found.clean(o))
     out.row("foreign, refused, closed", "%llu, %llu, %llu",
             count(found.total.foreign), count(found.total.refused),
             count(found.total.disconnects));

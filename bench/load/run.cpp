@@ -7,6 +7,7 @@
 #include "bench/load/progress.hpp"
 #include "bench/load/resume_worker.hpp"
 #include "bench/load/retained_worker.hpp"
+#include "bench/load/storm_worker.hpp"
 #include "bench/load/stream_worker.hpp"
 #include "bench/load/subscribe_worker.hpp"
 
@@ -39,6 +40,8 @@ std::unique_ptr<worker> make_worker(const options& o, run_control& control,
     return std::make_unique<broadcast_worker>(o, control, number);
   case mode::retained:
     return std::make_unique<retained_worker>(o, control, number);
+  case mode::storm:
+    return std::make_unique<storm_worker>(o, control, number);
   default:
     return std::make_unique<stream_worker>(o, control, number);
   }
@@ -125,6 +128,7 @@ outcome run(const options& o) {
   raise_file_limit();
   std::signal(SIGINT, interrupt);
   std::signal(SIGTERM, interrupt);
+  std::signal(SIGPIPE, SIG_IGN); // OpenSSL writes without MSG_NOSIGNAL
   const process_probe broker{o.pid};
   run_control control{o, broker};
   all_workers workers;

@@ -37,6 +37,9 @@ std::string stream_worker::topic(std::uint32_t stream_number) const {
   case mode::idle:
     return options_.topic_prefix + "idle/" + text;
   default:
+    if (options_.topic_per_client) // the publishers come after the subscribers
+      return options_.topic_prefix + client_id(receivers_ + stream_number) + "/"
+             + text;
     return options_.topic_prefix + "pair/" + text;
   }
 }

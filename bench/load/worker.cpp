@@ -1,5 +1,7 @@
 #include "bench/load/worker.hpp"
 
+#include "bench/load/driver.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -82,8 +84,10 @@ void worker::run() {
       throw run_error{std::string{"--own-file-tables: "}
                       + std::strerror(errno)};
     event_handler& self = *this; // the base is for the loop only
-    loop_.emplace(resolve(options_.host, options_.port), options_.version,
-                  self);
+    if (options_.link.any())
+      layers_.emplace(options_.link, options_.host, options_.port);
+    loop_.emplace(resolve(options_.host, options_.port), options_.version, self,
+                  layers_ ? &*layers_ : nullptr);
     prepare();
     connect_all();
     control_.meet(); // connected; the main thread reads the memory
@@ -106,6 +110,8 @@ void worker::run() {
     control_.fail(error.what());
   }
   control_.leave();
+  for (auto& c : clients_)
+    c.way.reset(); // it knows the layers
   loop_.reset();
 }
 
@@ -115,9 +121,9 @@ client& worker::add_client() {
   return c;
 }
 
-std::string worker::client_id(const client& c) const {
+std::string worker::client_id(std::uint32_t index) const {
   return options_.client_prefix + '-' + std::to_string(number_) + '-'
-         + std::to_string(c.index);
+         + std::to_string(index);
 }
 
 void worker::open(client& c) {
@@ -234,6 +240,8 @@ sample worker::take_sample() const {
   out.at = clock::now();
   out.count.reads = loop_->reads();
   out.count.writes = loop_->writes();
+  out.count.handshakes = loop_->handshakes();
+  out.count.resumed = loop_->resumed();
   out.broker_cpu = control_.broker.cpu();
   out.broker_split = control_.broker.split();
   out.own_cpu = own_cpu();
@@ -269,6 +277,14 @@ void worker::measure(instant begin, instant end) {
         break;
       measuring = true;
       next_sample = end;
+      if (options_.on_input)
+        say("measuring");
+    }
+    if (measuring && options_.on_input && input_ready()) {
+      end = std::min(end, now);
+      next_sample = end;
+      measured_to_ = to_stamp(end);
+      continue;
     }
     if (const auto sum = count_.delivered + count_.acknowledged;
         sum != before) {

@@ -96,7 +96,8 @@ protected:
   client& add_client();
   /// Starts to connect from the next of the source addresses.
   void open(client& c);
-  std::string client_id(const client& c) const;
+  std::string client_id(const client& c) const { return client_id(c.index); }
+  std::string client_id(std::uint32_t index) const;
   sample take_sample() const;
   /// @throws run_error  unless each filter got the QoS that was asked for.
   void check_suback(bytes_view reasons) const;
@@ -117,6 +118,7 @@ protected:
   run_control& control_;
   const unsigned number_; ///< of the thread
   std::deque<client> clients_;
+  std::optional<link_layers> layers_; ///< only if there is more than TCP
   std::optional<event_loop> loop_;
   counters count_;
   sample first_, last_;

@@ -4,17 +4,18 @@ It speaks as much MQTT 3.1.1 at QoS 0 as one pair of clients needs.
 """
 
 import socket
-import struct
 import threading
 
 
 class FaultyBroker:
     """Forwards the n-th PUBLISH as `fault(n, packet)` says: a list of the
-    packets to send in its place. Serves until it is closed."""
+    packets to send in its place. Serves until it is closed. `wrap` puts
+    something between a client's socket and its packets."""
 
-    def __init__(self, fault, connack=b"\x20\x02\x00\x00", suback_qos=0):
+    def __init__(self, fault, connack=b"\x20\x02\x00\x00", suback_qos=0,
+                 wrap=lambda client: client):
         self.fault, self.connack = fault, connack
-        self.suback_qos = suback_qos
+        self.suback_qos, self.wrap = suback_qos, wrap
         self.count, self.lock = 0, threading.Lock()
         self.subscriber = None
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +39,11 @@ class FaultyBroker:
                              daemon=True).start()
 
     def serve(self, client):
+        try:
+            client = self.wrap(client)
+        except (OSError, EOFError):
+            client.close()
+            return
         with client, client.makefile("rb") as stream:
             try:
                 while first := stream.read(1):
@@ -68,5 +74,8 @@ class FaultyBroker:
 
 
 def encode(first, body):
-    assert len(body) < 128
-    return struct.pack("BB", first, len(body)) + body
+    length, left = b"", len(body)
+    while left >= 128:
+        length += bytes([left & 0x7F | 0x80])
+        left >>= 7
+    return bytes([first]) + length + bytes([left]) + body

@@ -7,20 +7,15 @@ usage: program_test.py PATH/TO/troupe-bench [unittest arguments]
 
 import json
 import os
-import pathlib
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
 from faulty_broker import FaultyBroker
+from mosquitto import MOSQUITTO, Mosquitto, free_port
 
 BENCH = ""
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 SHORT = ["--duration", "0.4", "--warmup", "0.1"]
 LOST, BAD_OPTIONS, FAILED = 1, 2, 3
 
@@ -28,36 +23,6 @@ LOST, BAD_OPTIONS, FAILED = 1, 2, 3
 def bench(*args):
     return subprocess.run([BENCH, *map(str, args)], capture_output=True,
                           text=True, timeout=120)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Mosquitto:
-    def __init__(self, *settings, limit=0):
-        self.folder = tempfile.TemporaryDirectory(prefix="troupe-test-")
-        self.port = free_port()
-        config = pathlib.Path(self.folder.name) / "mosquitto.conf"
-        config.write_text("\n".join((f"listener {self.port} 127.0.0.1",
-                                     f"max_queued_messages {limit}",
-                                     "log_dest none", *settings)) + "\n")
-        self.process = subprocess.Popen([MOSQUITTO, "-c", str(config)])
-        for _ in range(500):
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        self.close()
-        raise AssertionError("mosquitto did not start")
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-        self.folder.cleanup()
 
 
 @unittest.skipUnless(MOSQUITTO, "mosquitto is not installed")

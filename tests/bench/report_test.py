@@ -8,10 +8,13 @@ import json
 import pathlib
 import sys
 import tempfile
+import tomllib
 import unittest
 
 sys.path.insert(0, sys.argv.pop(1))
 import bench  # noqa: E402
+import bench_brokers  # noqa: E402
+import bench_doors_rows  # noqa: E402
 import bench_report  # noqa: E402
 import bench_rows  # noqa: E402
 
@@ -109,6 +112,61 @@ class DurableTest(unittest.TestCase):
         self.assertEqual(seen.growth(1.5, 2.5), {})
 
 
+class DoorsTest(unittest.TestCase):
+    def line(self, name, figure=0, **results):
+        rows = [each for each in bench.door_rows() if each.name == name]
+        rounds = {which: [{**one, "which": which}]
+                  for which, one in results.items()}
+        return bench_report.summary(rows, {name: found(**rounds)})[2 + figure]
+
+    def test_a_resumed_handshake_is_compared_with_three(self):
+        results = {"troupe": {**result(10_000), "beside": result(4_000)},
+                   "mosquitto": {**result(5_000), "beside": result(2_500)}}
+        for figure, end in ((0, "| 0.40x | 0.30x | 0.25x | aim |"),
+                            (1, "| - | - | 0.50x | - |"),
+                            (2, "| - | - | 0.40x | - |")):
+            line = self.line("tls-resumed", figure, **results)
+            self.assertTrue(line.endswith(end), line)
+
+    def test_a_storm_is_measured_by_its_handshakes(self):
+        # 15,000 handshakes of 200 us on 0.4 of a core take 7.5 seconds.
+        storm = {**result(5_000, connections=15_000), "elapsed_s": 9,
+                 "calm_cores": 0.1,
+                 "beside": result(5_000),
+                 "paced": {"latency_us": {"p99": 20_500}}}
+        for figure, end in ((0, "| 1.20x | 1.10x | 1.20x | must |"),
+                            (1, "| 50.0 | 20.0 | 20.5 | must |"),
+                            (2, "| - | - | 9.0 | - |")):
+            line = self.line("tls-storm", figure, troupe=storm)
+            self.assertTrue(line.endswith(end), line)
+
+    def test_options_change_the_storm(self):
+        storm = next(row for row in bench.door_rows("tls", True)
+                     if row.name == "tls-storm")
+        for each in (storm.command, storm.beside, storm.quick_beside):
+            self.assertIn("--resume", each)
+        self.assertIn("--tls", storm.meanwhile)
+        stored = {"machine": {}, "times": "", "rows": {"tls-storm": {
+            **found(), "as": {"command": storm.command}}}}
+        self.assertIn(f"`troupe-bench {storm.command}`",
+                      "\n".join(bench_report.render_doors(stored)))
+
+    def test_the_door_is_that_of_the_load(self):
+        for load, door in (("pairs --qos 1", "tcp"), ("idle --tls", "ssl"),
+                           ("pairs --ws", "ws"), ("pairs --ws --tls", "wss")):
+            self.assertEqual(bench_brokers.door_of(load), door)
+
+    def test_the_rules_are_as_many_as_the_row_says(self):
+        rules = bench_doors_rows.troupe_acl()
+        self.assertEqual(rules.count("[[rule]]"), bench_doors_rows.ACL_RULES)
+        self.assertEqual(tomllib.loads(rules)["rule"],
+                         bench_doors_rows.acl_rules())
+        with tempfile.TemporaryDirectory() as name:
+            settings = bench_doors_rows.acl_guard("troupe", pathlib.Path(name))
+            self.assertEqual(settings, (f"auth.acl.file={name}/acl",))
+            self.assertEqual((pathlib.Path(name) / "acl").read_text(), rules)
+
+
 class DocumentTest(unittest.TestCase):
     def test_each_set_keeps_the_rows_of_the_other(self):
         section = {"machine": {}, "times": "--duration 8", "rows": {}}
@@ -116,18 +174,23 @@ class DocumentTest(unittest.TestCase):
         durable = {**section, "rows": {"durable-sessions": found(troupe=[{
             **result(), "at_rest": {"own_bytes_each": 3},
             "set_up": {"sessions_per_s": 9}}])}}
+        doors = {**section, "rows": {"tls-idle": found(troupe=[result()])}}
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            for stored, is_durable in ((durable, True), (main, False),
-                                       (durable, True)):
-                bench_report.write_document(folder, stored, is_durable)
+            for stored, section in ((durable, "durable"), (doors, "doors"),
+                                    (main, None), (durable, "durable")):
+                bench_report.write_document(folder, stored, section)
                 whole = json.loads((folder / "benchmarks.json").read_text())
                 text = (folder / "benchmarks.md").read_text()
                 self.assertIn("| durable-sessions | troupe |", text)
             self.assertIn("| shared | troupe |", text)
-            self.assertEqual(bench_report.kept_rows(folder, True), durable["rows"])
-            self.assertEqual(bench_report.kept_rows(folder, False), main["rows"])
-            self.assertEqual(whole["durable"], durable)
+            self.assertIn("| tls-idle | troupe |", text)
+            for stored, section in ((durable, "durable"), (doors, "doors"),
+                                    (main, None)):
+                self.assertEqual(bench_report.kept_rows(folder, section),
+                                 stored["rows"])
+            self.assertEqual((whole["durable"], whole["doors"]),
+                             (durable, doors))
 
     def test_it_names_each_row_and_its_command(self):
         names = [each.name for each in bench.rows()]
