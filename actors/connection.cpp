@@ -18,11 +18,15 @@ connection::connection(caf::actor_config& config, home& on, int fd,
                        const listener_scope& of, const net::endpoint& peer)
   : pinned_actor(config, on),
     fd_(fd),
-    opening_(of.options().tls != nullptr),
+    opening_(of.options().tls != nullptr || of.options().websocket != nullptr
+             || of.options().proxy_protocol),
     scope_(of),
     peer_(peer),
     last_read_(on.now()),
-    connected_at_(on.now()) {}
+    connected_at_(on.now()) {
+  if (of.options().proxy_protocol)
+    proxy_ = std::make_unique<std::vector<std::uint8_t>>();
+}
 
 connection::~connection() {
   if (fd_ >= 0)
@@ -79,7 +83,7 @@ void connection::on_ready(std::uint32_t events) {
     if (waits())
       pause_reading(true); // what follows a CONNECT waits for the answer to it
     else if (opening_)
-      queue_opening((events & ended) != 0);
+      open_on((events & ended) != 0);
     else if (!reading_paused_)
       read((events & ended) != 0);
   } catch (const std::exception& e) {

@@ -6,6 +6,7 @@
 #include "actors/output.hpp"
 #include "auth/method.hpp"
 #include "auth/token_bucket.hpp"
+#include "net/proxy_protocol.hpp"
 #include "net/tcp.hpp"
 #include "net/transport.hpp"
 #include "protocol/byte_buffer.hpp"
@@ -184,6 +185,11 @@ private:
   bool on_publish(const protocol::frame& in);
   bool on_disconnect(const protocol::frame& in);
   // connection_open.cpp
+  void open_on(bool to_the_end);
+  /// @returns whether what follows the header may be read now.
+  bool read_proxy_header();
+  void take_proxy_header(net::proxy_header&& header);
+  void refuse_stranger(std::string_view why);
   void begin_transport();
   void opened();
   void queue_opening(bool to_the_end);
@@ -277,7 +283,8 @@ private:
   bool problem_information_ = true;
   bool holds_buffers_ = false;
   bool clean_start_ = true;
-  bool opening_; ///< something comes before MQTT: TLS
+  bool opening_; ///< something comes before MQTT: PROXY, TLS, WebSocket
+  bool certificate_told_ = false; ///< a balancer speaks for the client's TLS
   bool opening_to_the_end_ = false;
   bool broken_ = false;      ///< the other side broke a rule of its transport
   bool queued_ = false;      ///< waits for `open`
@@ -292,8 +299,10 @@ private:
   session* session_ = nullptr;
   const listener_scope& scope_;
   net::endpoint peer_; ///< kept: a socket that was reset cannot tell it
-  protocol::byte_buffer input_;               ///< of an unfinished packet
-  std::unique_ptr<output> output_;            ///< null while nothing waits
+  protocol::byte_buffer input_;    ///< of an unfinished packet
+  std::unique_ptr<output> output_; ///< null while nothing waits
+  /// As much of a PROXY header as there is; null: none is waited for.
+  std::unique_ptr<std::vector<std::uint8_t>> proxy_;
   std::unique_ptr<net::transport> transport_; ///< null: the socket itself
   std::unique_ptr<net::peer_certificate> certificate_; ///< of a TLS client
   std::size_t packet_limit_ = protocol::no_packet_limit;

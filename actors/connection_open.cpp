@@ -2,11 +2,88 @@
 
 #include "actors/connection.hpp"
 #include "net/tls_stream.hpp"
+#include "net/websocket_stream.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
 
 namespace troupe::actors {
+
+void connection::open_on(bool to_the_end) {
+  if (proxy_ && !read_proxy_header())
+    return;
+  if (scope_.options().tls) {
+    queue_opening(to_the_end);
+    return;
+  }
+  if (opening_ && !transport_)
+    begin_transport(); // costs nothing that others would wait for
+  read(to_the_end);
+}
+
+// ---- PROXY ------------------------------------------------------------------
+
+bool connection::read_proxy_header() {
+  auto& bytes = *proxy_;
+  for (;;) {
+    auto said = net::proxy_parse(bytes);
+    if (const auto* wrong = std::get_if<net::proxy_error>(&said)) {
+      refuse_stranger(wrong->what);
+      return false;
+    }
+    if (auto* header = std::get_if<net::proxy_header>(&said)) {
+      take_proxy_header(std::move(*header));
+      return true;
+    }
+    // Not a byte more: what follows is read by others.
+    const auto have = bytes.size();
+    bytes.resize(std::get<net::proxy_incomplete>(said).size_min);
+    ssize_t got = 0;
+    do
+      got = ::recv(fd_, bytes.data() + have, bytes.size() - have, 0);
+    while (got < 0 && errno == EINTR);
+    bytes.resize(have + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got > 0) {
+      count(at().numbers().bytes_received, static_cast<std::uint64_t>(got));
+      continue;
+    }
+    if (got < 0 && errno == EAGAIN)
+      return false;
+    if (have != 0)
+      refuse_stranger("the PROXY header is not whole");
+    else // somebody only looked whether the port is open
+      end(false, false, "closed by the client");
+    return false;
+  }
+}
+
+void connection::take_proxy_header(net::proxy_header&& header) {
+  proxy_.reset();
+  if (!header.is_local && header.source)
+    peer_ = *header.source;
+  if (header.tls && header.tls->over_tls) {
+    // TLS behind the header is the balancer's own, and so is a certificate in
+    // it.
+    certificate_told_ = true;
+    if (header.tls->certificate_is_good() && !header.tls->common_name.empty()) {
+      certificate_ = std::make_unique<net::peer_certificate>();
+      certificate_->common_name = std::move(header.tls->common_name);
+    }
+  }
+  const auto& options = scope_.options();
+  opening_ = options.tls || options.websocket;
+  connected_at_ = at().now(); // what comes next has its own time
+  arm_timer();
+}
+
+void connection::refuse_stranger(std::string_view why) {
+  count(at().numbers().handshake_failed);
+  at().log({log_level::warning, "proxy.refused", why, {}, peer()});
+  end(false, false, why);
+}
+
+// ---- TLS and WebSocket ------------------------------------------------------
 
 void connection::queue_opening(bool to_the_end) {
   // Edge-triggered: what is told here is not told again.
@@ -33,17 +110,24 @@ void connection::open() {
 }
 
 void connection::begin_transport() {
-  transport_ = std::make_unique<net::tls_stream>(fd_, scope_.options().tls);
-  at().openings().began();
+  const auto& options = scope_.options();
+  if (options.tls) {
+    transport_ = std::make_unique<net::tls_stream>(fd_, options.tls);
+    at().openings().began();
+  }
+  if (options.websocket)
+    transport_ = std::make_unique<net::websocket_stream>(fd_, options.websocket,
+                                                         std::move(transport_));
 }
 
 void connection::opened() {
   opening_ = false;
-  at().openings().ended();
   auto& numbers = at().numbers();
   if (const auto* tls = transport_->tls()) {
+    at().openings().ended();
     count(tls->resumed() ? numbers.tls_resumed : numbers.tls_full);
-    if (auto certificate = tls->certificate())
+    if (auto certificate = tls->certificate();
+        certificate && !certificate_told_)
       certificate_ =
         std::make_unique<net::peer_certificate>(std::move(*certificate));
   }
@@ -88,14 +172,15 @@ void connection::count_traffic() noexcept {
 
 void connection::transport_failed() {
   auto& numbers = at().numbers();
+  const std::string why{transport_->trouble()};
   count(opening_ ? numbers.handshake_failed : numbers.transport_failed);
   at().log({log_level::info,
             opening_ ? "handshake.failed" : "transport.failed",
-            transport_->trouble(),
+            why,
             {},
             peer()});
   broken_ = true;
-  end(false, false, transport_->trouble());
+  end(false, false, why);
 }
 
 void connection::end_transport() noexcept {
@@ -104,14 +189,17 @@ void connection::end_transport() noexcept {
   if (!write_blocked_)
     transport_->end(!broken_);
   count_traffic();
-  if (opening_)
+  if (opening_ && transport_->tls() != nullptr)
     at().openings().ended();
   transport_.reset();
 }
 
 std::chrono::steady_clock::time_point
 connection::opening_deadline() const noexcept {
-  return connected_at_ + scope_.options().handshake_timeout;
+  const auto& options = scope_.options();
+  return connected_at_
+         + (proxy_ ? options.proxy_protocol_timeout
+                   : options.handshake_timeout);
 }
 
 bool connection::opening_overdue(std::chrono::steady_clock::time_point now) {
@@ -119,11 +207,18 @@ bool connection::opening_overdue(std::chrono::steady_clock::time_point now) {
   if (queued_ || now < opening_deadline())
     return false;
   count(at().numbers().handshake_timeout);
-  at().log({log_level::info,
-            "handshake.failed",
-            "the client does not go on with its handshake",
-            {},
-            peer()});
+  if (proxy_)
+    at().log({log_level::warning,
+              "proxy.refused",
+              "no PROXY header in time",
+              {},
+              peer()});
+  else
+    at().log({log_level::info,
+              "handshake.failed",
+              "the client does not go on with its handshake",
+              {},
+              peer()});
   end(false, false, "no handshake in time");
   return true;
 }

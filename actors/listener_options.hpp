@@ -15,7 +15,7 @@
 
 namespace troupe::net {
 class tls_context;
-struct websocket_options;
+struct websocket_settings;
 } // namespace troupe::net
 
 namespace troupe::actors {
@@ -70,7 +70,7 @@ struct listener_options {
   /// TLS and WebSocket handshakes.
   std::chrono::milliseconds handshake_timeout{15'000};
   std::shared_ptr<const net::tls_context> tls; ///< of `ssl` and `wss`
-  std::shared_ptr<const net::websocket_options> websocket; ///< of `ws`, `wss`
+  std::shared_ptr<const net::websocket_settings> websocket; ///< of `ws`, `wss`
   certificate_part username_from = certificate_part::none;
   certificate_part clientid_from = certificate_part::none;
   std::array<bool, 3> versions{true, true, true}; ///< 3.1, 3.1.1, 5.0

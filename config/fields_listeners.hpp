@@ -290,7 +290,12 @@ inline constexpr auto fields<websocket> = std::tuple{
         "taken although check_origins is set."},
   field{&websocket::compress, "compress", reload::hot,
         "Whether messages are compressed if the client wants it "
-        "(permessage-deflate). It costs time and memory."}};
+        "(permessage-deflate). It costs time and memory."},
+  field{&websocket::mqtt_piggyback, "mqtt_piggyback", reload::hot,
+        "Whether a frame may have several packets, or each packet has one of "
+        "its own: some clients, such as Paho's for C, need single. What "
+        "clients send may be cut in any way. Of clients that connect from "
+        "now on."}};
 
 template <>
 inline constexpr std::string_view about<unix_options> =

@@ -30,6 +30,12 @@ template <>
 inline constexpr std::array choices<tls_version> =
   std::to_array<std::string_view>({"tlsv1.2", "tlsv1.3"});
 
+/// How many packets a frame to a client may have.
+enum class piggyback : std::uint8_t { single, multiple };
+template <>
+inline constexpr std::array
+  choices<piggyback> = std::to_array<std::string_view>({"single", "multiple"});
+
 // GCC 12 does not take lists of strings as initialisers of members here.
 inline text_list all_versions() { return {{"3.1", "3.1.1", "5.0"}}; }
 inline text_list all_subprotocols() {
@@ -120,6 +126,7 @@ struct websocket {
   text_list allow_origins;
   bool allow_origin_absence = true;
   bool compress = false;
+  piggyback mqtt_piggyback = piggyback::multiple;
 };
 
 /// `[listeners.unix.<name>.unix_options]`

@@ -30,6 +30,7 @@ public:
 
 private:
   void tls(const std::string& section, const ssl_options& of);
+  void websocket(const std::string& section, const config::websocket& of);
 
   [[nodiscard]] bool is_wrong(const std::string& key) const {
     return wrong_.contains(key);
@@ -82,7 +83,11 @@ void checker::anonymous_access() {
         if (of.bind.is_loopback() && !of.proxy_protocol)
           continue;
         const auto key = section + ".bind";
-        const auto open = print(of.bind) + " is open to other machines, and ";
+        const auto open =
+          print(of.bind)
+          + (of.proxy_protocol ? " has clients of other machines behind its "
+                                 "balancer (proxy_protocol), and "
+                               : " is open to other machines, and ");
         if (!of.enable_authn)
           warnings_.push_back(
             about(key, open + "anybody can connect (enable_authn = false)"));
@@ -157,6 +162,33 @@ void checker::socket_path() {
             "\"/run/troupe/troupe.sock\""));
 }
 
+void checker::websocket(const std::string& section,
+                        const config::websocket& of) {
+  if (!of.path.starts_with('/'))
+    problems_.push_back(
+      about(section + ".mqtt_path", "does not begin with a slash"));
+  if (of.fail_if_no_subprotocol && of.subprotocols.texts.empty())
+    problems_.push_back(
+      about(section + ".supported_subprotocols",
+            "is empty, so nobody could connect: name one, such as mqtt, or "
+            "set fail_if_no_subprotocol = false"));
+  for (const auto& one : of.allow_origins.texts) {
+    const auto host = one.find("://");
+    const bool is_origin =
+      host != std::string::npos && host != 0 && host + 3 != one.size()
+      && one.find_first_of("/?# ", host + 3) == std::string::npos
+      && std::none_of(one.begin(), one.end(),
+                      [](char c) { return c >= 'A' && c <= 'Z'; });
+    if (!is_origin)
+      problems_.push_back(
+        about(section + ".check_origins",
+              quoted(one)
+                + " is no origin as browsers write it: scheme, host and, if "
+                  "it is not the usual one, port, in lower case, without a "
+                  "path: https://desk.example:8443"));
+  }
+}
+
 void checker::tls(const std::string& section, const ssl_options& of) {
   const auto wrong = [&](const char* name, const char* text) {
     problems_.push_back(about(section + name, text));
@@ -201,9 +233,7 @@ void checker::listeners() {
       if constexpr (kind == listener_kind::ssl || kind == listener_kind::wss)
         tls(section + ".ssl_options", x.ssl);
       if constexpr (kind == listener_kind::ws || kind == listener_kind::wss)
-        if (!x.ws.path.starts_with('/'))
-          problems_.push_back(about(section + ".websocket.mqtt_path",
-                                    "does not begin with a slash"));
+        websocket(section + ".websocket", x.ws);
       if constexpr (kind == listener_kind::local)
         if (x.local.mode.find_first_not_of("01234567") != std::string::npos)
           problems_.push_back(

@@ -55,7 +55,7 @@ public:
   /// it at once.
   /// @param orderly  false: after an error of the other side.
   virtual void end(bool orderly) noexcept = 0;
-  /// After EPROTO: what is wrong; a text of static storage.
+  /// After EPROTO: what is wrong; valid as long as this lives.
   virtual std::string_view trouble() const noexcept = 0;
   /// Bytes that came of and went to the socket since the last call, for
   /// counters.

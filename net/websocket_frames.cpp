@@ -274,6 +274,7 @@ websocket_step websocket_reader::decode(std::span<std::uint8_t> bytes) {
     control_.reset(); // the ping in it was answered
   std::size_t at = 0;
   while (at != bytes.size()) {
+    bool is_fresh = false;
     if (left_ == 0) {
       const auto taken = take_header(bytes.subspan(at), step);
       if (taken == 0) {
@@ -281,6 +282,7 @@ websocket_step websocket_reader::decode(std::span<std::uint8_t> bytes) {
         break;
       }
       at += taken;
+      is_fresh = true;
     }
     const auto rest = bytes.subspan(at);
     if (in_control_) {
@@ -296,6 +298,8 @@ websocket_step websocket_reader::decode(std::span<std::uint8_t> bytes) {
     left_ -= size;
     at += size;
     step.payload += size;
+    if (is_fresh && size == 0 && left_ == 0)
+      ++step.empty_frames;
     if (is_deflated_) {
       step.is_compressed = is_compressed_;
       if (left_ == 0 && is_final_) {

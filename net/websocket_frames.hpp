@@ -52,6 +52,7 @@ struct websocket_step {
 
   /// Control frames in it: what is counted against floods.
   std::uint32_t control_frames = 0;
+  std::uint32_t empty_frames = 0; ///< data frames without payload, likewise
   /// A ping came: answer with a pong that has `ping`. Of several the last one
   /// is answered (5.5.3).
   bool is_pinged = false;

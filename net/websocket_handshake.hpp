@@ -29,6 +29,11 @@ struct websocket_settings {
   bool allow_missing_origin = true;
   /// Agrees to permessage-deflate, without context takeover on either side.
   bool compress = false;
+  /// How long the first message of these bytes is, which are at most its first
+  /// five. If given, a frame has one message each: for clients that take
+  /// frames for packets, against [MQTT-6.0.0-2]. Null: a frame has all that
+  /// waits.
+  std::size_t (*message_size)(std::span<const std::uint8_t> front) = nullptr;
 };
 
 /// The answer to a request.

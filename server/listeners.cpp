@@ -1,9 +1,11 @@
 #include "server/listeners.hpp"
 
 #include "net/tls_context.hpp"
+#include "net/websocket_handshake.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <stdexcept>
 
 namespace troupe::server {
@@ -50,6 +52,33 @@ net::tls_options tls_of(const config::ssl_options& x) {
     std::chrono::duration_cast<std::chrono::seconds>(x.ticket_lifetime);
   to.ocsp_file = x.ocsp_file;
   return to;
+}
+
+/// @param front  of a Control Packet, its fixed header wholly.
+std::size_t packet_size(std::span<const std::uint8_t> front) {
+  std::size_t size = 0;
+  std::size_t at = 1;
+  for (unsigned shift = 0; at < front.size(); shift += 7) {
+    const auto digit = front[at++];
+    size |= std::size_t{digit & 127U} << shift;
+    if (digit < 128)
+      break;
+  }
+  return at + size;
+}
+
+std::shared_ptr<const net::websocket_settings>
+websocket_of(const config::websocket& x) {
+  net::websocket_settings to;
+  to.path = x.path;
+  to.subprotocols = x.subprotocols.texts;
+  to.fail_if_no_subprotocol = x.fail_if_no_subprotocol;
+  to.origins = x.allow_origins.texts;
+  to.allow_missing_origin = x.allow_origin_absence;
+  to.compress = x.compress;
+  if (x.mqtt_piggyback == config::piggyback::single)
+    to.message_size = packet_size;
+  return std::make_shared<const net::websocket_settings>(std::move(to));
 }
 
 template <config::listener_kind K>
@@ -128,6 +157,9 @@ listeners_of(const config::settings& from,
                                    + ".ssl_options: " + e.what());
         }
       }
+      if constexpr (kind == config::listener_kind::ws
+                    || kind == config::listener_kind::wss)
+        one.websocket = websocket_of(x.ws);
       if constexpr (kind == config::listener_kind::local)
         one.mode =
           static_cast<unsigned>(std::strtoul(x.local.mode.c_str(), nullptr, 8));

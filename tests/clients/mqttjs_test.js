@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // MQTT.js against the broker.
 //
-// usage: mqttjs_test.js PORT VERSION   (3.1.1 or 5)
+// usage: mqttjs_test.js PORT VERSION [ws | wss CA]   (3.1.1 or 5)
 'use strict'
 
 const assert = require('assert')
@@ -16,6 +16,8 @@ try {
 
 const port = Number(process.argv[2])
 const version = process.argv[3] === '5' ? 5 : 4
+const protocol = process.argv[4] || 'mqtt'
+const ca = process.argv[5] && require('fs').readFileSync(process.argv[5])
 const patience = 20000
 const texts = Array.from({ length: 50 }, (_, i) => String(i))
 
@@ -37,6 +39,9 @@ class Client {
     made.link = mqtt.connect({
       host: '127.0.0.1',
       port,
+      protocol,
+      ca,
+      path: protocol === 'mqtt' ? undefined : '/mqtt',
       clientId: id,
       protocolVersion: version,
       clean,

@@ -1,6 +1,6 @@
 /* Eclipse Paho for C against the broker.
  *
- * usage: paho_c PORT VERSION   (3.1.1 or 5)
+ * usage: paho_c URI VERSION [CA]   (tcp://…, ws://…, wss://…; 3.1.1 or 5)
  *
  * Uses the synchronous interface: messages are fetched with `take`. */
 #include <MQTTClient.h>
@@ -14,8 +14,9 @@
 
 enum { patience_ms = 20000, many = 50 };
 
-static char address[64];
+static const char* address;
 static int is_v5;
+static MQTTClient_SSLOptions ssl = MQTTClient_SSLOptions_initializer;
 
 static void fail(const char* format, ...) {
   va_list more;
@@ -47,6 +48,7 @@ static int connect_client(MQTTClient client, int clean,
     options.reliable = 0; /* more than one message in flight */
     options.maxInflightMessages = many;
     options.will = will;
+    options.ssl = &ssl;
     MQTTResponse answer =
       MQTTClient_connect5(client, &options, &properties, NULL);
     check(answer.reasonCode, "connect");
@@ -60,6 +62,7 @@ static int connect_client(MQTTClient client, int clean,
     options.reliable = 0; /* more than one message in flight */
     options.maxInflightMessages = many;
     options.will = will;
+    options.ssl = &ssl;
     check(MQTTClient_connect(client, &options), "connect");
     present = options.returned.sessionPresent;
   }
@@ -292,11 +295,14 @@ int main(int argc, char** argv) {
                {"retained", retained},
                {"shared subscription", shared_subscription},
                {"session resumes", session_resumes}};
-  if (argc != 3) {
-    fputs("usage: paho_c PORT VERSION\n", stderr);
+  if (argc != 3 && argc != 4) {
+    fputs("usage: paho_c URI VERSION [CA]\n", stderr);
     return 2;
   }
-  snprintf(address, sizeof address, "tcp://127.0.0.1:%s", argv[1]);
+  address = argv[1];
+  if (argc == 4)
+    ssl.trustStore = argv[3];
+  ssl.verify = 1; /* the name in the certificate, too */
   is_v5 = strcmp(argv[2], "5") == 0;
   for (size_t i = 0; i < sizeof tests / sizeof *tests; ++i) {
     tests[i].run();
