@@ -180,16 +180,27 @@ operations::published operations::publish(const publication& what) {
     const bool matters =
       retains || delay != 0
       || (to.durable && message->qos() != protocol::qos::at_most_once);
-    const auto answer = [&](reason_code why) {
-      client_event said_here{publish_acked{0, why}};
-      on.to_client(who, std::move(said_here));
+    auto& numbers = on.numbers();
+    count(numbers.messages_received);
+    count(message->qos() == protocol::qos::at_most_once ? numbers.qos0_received
+          : message->qos() == protocol::qos::at_least_once
+            ? numbers.qos1_received
+            : numbers.qos2_received);
+    const auto answer = [&](reason_code why,
+                            std::atomic<std::uint64_t>& counted_as) {
+      count(counted_as);
+      on.to_client(who, publish_acked{0, why});
     };
     if (matters && on.shared().disk_full.load(std::memory_order_relaxed))
-      return answer(reason_code::quota_exceeded);
-    if (!matters && !to.durable_group)
-      return answer(on.route(message, {}, to, nullptr)
-                      ? reason_code::success
-                      : reason_code::no_matching_subscribers);
+      return answer(reason_code::quota_exceeded, numbers.accepted_refused);
+    if (!matters && !to.durable_group) {
+      if (on.route(message, {}, to, nullptr))
+        return answer(reason_code::success, numbers.accepted_routed);
+      return answer(reason_code::no_matching_subscribers,
+                    numbers.accepted_unrouted);
+    }
+    if (delay != 0)
+      count(numbers.messages_delayed);
     noted->committed = matters;
     cluster::publish_command command;
     command.message = message;
