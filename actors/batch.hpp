@@ -49,6 +49,7 @@ struct eviction {
 /// The operator wants the client gone.
 struct kick {
   protocol::reason_code reason = protocol::reason_code::administrative_action;
+  bool discard = false; ///< its session ends, too
 };
 
 using client_event =

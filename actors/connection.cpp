@@ -2,6 +2,7 @@
 
 #include "actors/session.hpp"
 #include "net/tcp.hpp"
+#include "net/tls_stream.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -64,9 +65,30 @@ std::optional<connection::info> connection::describe() const {
   x.queued = session_->rules().queued();
   x.received = received_;
   x.sent = sent_;
+  x.awaiting_release = session_->rules().awaiting_release().size();
+  x.bytes_received = bytes_received_;
+  x.bytes_sent = bytes_sent_;
+  x.blocked_for = blocked_for();
+  x.mountpoint = mount();
+  x.superuser = account_ && account_->superuser;
+  x.paced = paced_;
+  if (certificate_) {
+    x.certificate_name = certificate_->common_name;
+    x.certificate_subject = certificate_->subject;
+  }
+  if (const auto* tls = transport_ ? transport_->tls() : nullptr) {
+    x.tls_version = tls->version();
+    x.tls_cipher = tls->cipher();
+  }
   x.connected_for = std::chrono::duration_cast<std::chrono::seconds>(
     at().now() - connected_at_);
   return x;
+}
+
+std::chrono::milliseconds connection::blocked_for() const noexcept {
+  return write_blocked_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
+           at().now() - blocked_since_)
+                        : std::chrono::milliseconds{0};
 }
 
 // ---- reading ---------------------------------------------------------------
@@ -133,6 +155,7 @@ void connection::read(bool to_the_end) {
     }
     count(numbers.reads);
     at().has_read(static_cast<std::size_t>(got));
+    bytes_received_ += static_cast<std::uint64_t>(got);
     last_read_ = at().now();
     if (kept != 0) { // the packet goes on where it broke off
       std::memcpy(buffer, input_.view().data(), kept);
@@ -320,6 +343,8 @@ bool connection::on_publish(const protocol::frame& in) {
   }
   if (scope_.options().messages_rate.count != 0)
     charge(&pace::messages, 1);
+  if (auto* looked_at = at().watched())
+    looked_at->topics.add(packet.topic, packet.payload.size());
   const auto answer = session_->on_publish(packet, in, allowed == verdict::yes);
   return answer == reason_code::success || fail(answer, "refused PUBLISH");
 }
@@ -512,7 +537,7 @@ bool connection::fail(reason_code why, std::string_view cause) {
   return false;
 }
 
-void connection::close(reason_code why, std::string_view cause) {
+void connection::close(reason_code why, std::string_view cause, bool discard) {
   if (fd_ >= 0 && phase_ == phase::live
       && version_ == protocol_version::mqtt_5_0) {
     protocol::disconnect_packet packet;
@@ -525,7 +550,7 @@ void connection::close(reason_code why, std::string_view cause) {
       count(at().numbers().packets_sent);
     }
   }
-  end(false, false, cause);
+  end(false, discard, cause);
 }
 
 void connection::end(bool discard_will, bool discard, std::string_view cause) {

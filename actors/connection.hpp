@@ -75,7 +75,9 @@ public:
   void send_unsuback(std::uint16_t packet_identifier,
                      std::span<const protocol::reason_code> reasons);
   /// Ends the connection; in MQTT 5.0 says why first.
-  void close(protocol::reason_code why, std::string_view cause);
+  /// @param discard  the session ends, whatever its expiry.
+  void close(protocol::reason_code why, std::string_view cause,
+             bool discard = false);
 
   // ---- from shards and operators -------------------------------------------
 
@@ -101,13 +103,31 @@ public:
     std::size_t subscriptions = 0;
     std::size_t in_flight = 0;
     std::size_t queued = 0;
-    std::uint64_t received = 0;
-    std::uint64_t sent = 0;
+    std::size_t awaiting_release = 0;
+    std::uint64_t received = 0;       ///< PUBLISH packets
+    std::uint64_t sent = 0;           ///< likewise
+    std::uint64_t bytes_received = 0; ///< of MQTT
+    std::uint64_t bytes_sent = 0;     ///< likewise
     std::chrono::seconds connected_for{0};
+    std::chrono::milliseconds blocked_for{0}; ///< its socket takes nothing
+    std::string mountpoint;
+    bool superuser = false;
+    bool paced = false;              ///< it sent more than it may, and waits
+    std::string certificate_name;    ///< of a TLS client
+    std::string certificate_subject; ///< likewise
+    std::string tls_version;         ///< empty: no TLS
+    std::string tls_cipher;
   };
   /// Nothing before CONNACK.
   std::optional<info> describe() const;
   session* its_session() const noexcept { return session_; }
+  client_ref self() const noexcept { return self_; }
+  /// PUBLISH packets and bytes of MQTT, both ways.
+  std::uint64_t messages() const noexcept { return received_ + sent_; }
+  std::uint64_t bytes() const noexcept { return bytes_received_ + bytes_sent_; }
+  /// How long its socket has taken nothing.
+  std::chrono::milliseconds blocked_for() const noexcept;
+  const std::string* user_name() const noexcept { return user_name_.get(); }
 
 private:
   enum class phase : std::uint8_t {
@@ -320,6 +340,8 @@ private:
   std::unique_ptr<pace> pace_;
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t bytes_sent_ = 0;
 };
 
 } // namespace troupe::actors

@@ -331,7 +331,7 @@ void connection::handle(client_event& what) {
     end(false, evict->discard, "taken over by another connection");
   } else if (const auto* kicked = std::get_if<kick>(&what)) {
     if (phase_ == phase::live)
-      close(kicked->reason, "by the operator");
+      close(kicked->reason, "by the operator", kicked->discard);
     else if (phase_ != phase::closed)
       end(false, false, "by the operator");
   } else if (session_ != nullptr) {

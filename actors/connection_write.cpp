@@ -179,6 +179,8 @@ ssize_t connection::send_some() {
   if (transport_) {
     const auto sent = send_through();
     const auto error = errno;
+    if (sent > 0)
+      bytes_sent_ += static_cast<std::uint64_t>(sent);
     count_traffic();
     errno = error;
     return sent;
@@ -193,6 +195,7 @@ ssize_t connection::send_some() {
       : ::sendmsg(fd_, &what, MSG_NOSIGNAL);
   if (sent > 0) {
     count(at().numbers().bytes_sent, static_cast<std::uint64_t>(sent));
+    bytes_sent_ += static_cast<std::uint64_t>(sent);
     output_->consume(static_cast<std::size_t>(sent));
   }
   return sent;

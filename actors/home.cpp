@@ -534,6 +534,15 @@ void home::handle(client_ref who, client_event& what) {
   // event without an addressee is stale and may be dropped.
   if (auto* to = connection_of(who))
     to->handle(what);
+  else if (inquiries::is_one(who))
+    questions_.handle(who, what);
+}
+
+activity& home::watch_activity() {
+  if (!activity_)
+    activity_ = std::make_unique<activity>();
+  activity_->until = now() + activity::patience;
+  return *activity_;
 }
 
 void home::carry_out(batch& in) {
@@ -632,6 +641,8 @@ void home::sweep() {
     to_release_.shrink_to_fit();
   reads_.trim();
   outputs_.trim();
+  if (activity_ && now() > activity_->until)
+    activity_.reset();
   start_sweeping();
 }
 

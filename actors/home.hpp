@@ -2,8 +2,10 @@
 // Everything of the node that lives on one reactor.
 
 #include "actors/access_control.hpp"
+#include "actors/activity.hpp"
 #include "actors/admission.hpp"
 #include "actors/batch.hpp"
+#include "actors/inquiries.hpp"
 #include "actors/metrics.hpp"
 #include "actors/opening_queue.hpp"
 #include "actors/options.hpp"
@@ -86,6 +88,8 @@ struct shared_state {
 
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};
+  /// Operators' questions are given up: the node is about to end.
+  std::atomic<bool> no_more_questions{false};
   /// Nothing is taken that would need the disk.
   std::atomic<bool> disk_full{false};
 
@@ -157,6 +161,26 @@ public:
       if (auto* x = clients_[i].connected)
         f(*x);
   }
+
+  /// Calls `f(connection&)` for those of `count` places from `first` on.
+  /// @returns false: there are none behind them.
+  template <class F>
+  bool for_each_connection(std::size_t first, std::size_t count, F&& f) {
+    const auto end = std::min(clients_.size(), first + count);
+    for (std::size_t i = first; i < end; ++i)
+      if (auto* x = clients_[i].connected)
+        f(*x);
+    return end < clients_.size();
+  }
+
+  // ---- operators -----------------------------------------------------------
+
+  /// Those that wait for an answer of a shard.
+  inquiries& questions() noexcept { return questions_; }
+  /// Null while nobody looks.
+  activity* watched() noexcept { return activity_.get(); }
+  /// Somebody looks now.
+  activity& watch_activity();
 
   // ---- the way of a message ------------------------------------------------
 
@@ -307,6 +331,8 @@ private:
   std::vector<client_ref> to_checkpoint_;
   std::vector<client_ref> to_release_;
   sweep_timer sweep_timer_;
+  inquiries questions_;
+  std::unique_ptr<activity> activity_; ///< null: nobody looks
 
   struct overlap {
     session* who;

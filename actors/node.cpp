@@ -202,6 +202,26 @@ std::vector<node::listening> node::listeners() const {
   return all;
 }
 
+std::vector<node::known_listener> node::known_listeners() const {
+  std::vector<known_listener> all;
+  for (const auto& x : known_)
+    all.push_back({x, {}, 0});
+  for (auto& x : all)
+    for (const auto& one : listeners())
+      if (one.id == x.of.id())
+        x.address = one.address;
+  std::promise<void> counted;
+  // What one reactor knows of them, all do.
+  shared_->homes.front()->post([&] {
+    for (auto& x : all)
+      if (const auto* scope = shared_->homes.front()->find_scope(x.of.id()))
+        x.connections = scope->connections().load();
+    counted.set_value();
+  });
+  counted.get_future().wait();
+  return all;
+}
+
 // ---- changes ---------------------------------------------------------------
 
 node::open_listener* node::find_open(std::string_view id) {
@@ -572,21 +592,6 @@ bool node::declare_group(const cluster::filter_name& name, bool declared) {
   return settle_shards();
 }
 
-std::vector<connection::info> node::clients() {
-  std::vector<connection::info> all;
-  std::mutex guard;
-  on_all([&](home& on) {
-    std::vector<connection::info> here;
-    on.for_each_connection([&](connection& x) {
-      if (auto info = x.describe())
-        here.push_back(std::move(*info));
-    });
-    const std::lock_guard lock(guard);
-    std::move(here.begin(), here.end(), std::back_inserter(all));
-  });
-  return all;
-}
-
 std::optional<connection::info> node::client(std::string_view client_id) {
   std::optional<connection::info> found;
   std::mutex guard;
@@ -598,40 +603,6 @@ std::optional<connection::info> node::client(std::string_view client_id) {
         found = x.describe();
       }
     });
-  });
-  return found;
-}
-
-std::vector<node::subscription_row> node::subscriptions() {
-  std::vector<subscription_row> all;
-  std::mutex guard;
-  on_all([&](home& on) {
-    std::vector<subscription_row> here;
-    on.for_each_connection([&](connection& x) {
-      if (const auto* its = x.its_session())
-        for (auto& what : its->describe_subscriptions())
-          here.push_back({its->client_id(), std::move(what)});
-    });
-    const std::lock_guard lock(guard);
-    std::move(here.begin(), here.end(), std::back_inserter(all));
-  });
-  return all;
-}
-
-bool node::kick_client(std::string_view client_id) {
-  std::atomic<bool> found{false};
-  on_all([&](home& on) {
-    connection* it = nullptr;
-    on.for_each_connection([&](connection& x) {
-      if (const auto* its = x.its_session();
-          its != nullptr && its->client_id() == client_id)
-        it = &x;
-    });
-    if (it != nullptr) {
-      found = true;
-      client_event gone{kick{}};
-      it->handle(gone);
-    }
   });
   return found;
 }

@@ -42,6 +42,13 @@ public:
   void stop();
 
   std::vector<listening> listeners() const;
+  struct known_listener {
+    listener_options of;
+    std::string address; ///< empty: stopped
+    std::size_t connections = 0;
+  };
+  /// Stopped ones, too. For the thread that starts and stops them.
+  std::vector<known_listener> known_listeners() const;
   /// The databases; null without.
   node_storage* storage() noexcept { return storage_.get(); }
   const node_options& options() const noexcept { return shared_->options; }
@@ -160,15 +167,7 @@ public:
   /// time that they know.
   bool declare_group(const cluster::filter_name& name, bool declared);
 
-  std::vector<connection::info> clients();
   std::optional<connection::info> client(std::string_view client_id);
-  struct subscription_row {
-    std::string client_id;
-    session::subscription_info what;
-  };
-  std::vector<subscription_row> subscriptions();
-  /// @returns whether there was such a client.
-  bool kick_client(std::string_view client_id);
 
   /// Publishes as the node itself, e.g. `$SYS`; from any thread.
   void publish(const protocol::message_options& what);

@@ -173,6 +173,20 @@ public:
         f(row->name, row->row.holders - (row->group->declared ? 1 : 0),
           row->group->declared, row->group->leased.size());
   }
+  /// Calls `f(client_id, row)` for the sessions whose rows are in memory; of a
+  /// null row there is none, whatever the disk has.
+  template <class F>
+  void for_each_resident_session(F&& f) const {
+    for (const auto& [id, x] : sessions_.rows())
+      f(id, x.row ? &*x.row : nullptr);
+  }
+  /// Likewise of one; nullopt: its row has to be read.
+  std::optional<const session_row*>
+  resident_session(const std::string& client_id) const {
+    if (options_.has_disk && !sessions_.is_here(client_id))
+      return std::nullopt;
+    return sessions_.peek(client_id);
+  }
   /// Whether a durable group's messages are stored or handed out here.
   bool keeps_for_group(std::string_view share_name,
                        std::string_view filter) const;

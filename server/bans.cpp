@@ -2,6 +2,7 @@
 
 #include "auth/ban_file.hpp"
 #include "auth/whole_file.hpp"
+#include "server/wall_time.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -16,12 +17,6 @@ constexpr std::uint64_t largest_file = std::uint64_t{1} << 30;
 constexpr std::chrono::minutes look_after{1};
 
 } // namespace
-
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::system_clock::now().time_since_epoch())
-    .count();
-}
 
 bans::bans(std::filesystem::path file, log_writer& log,
            boost::asio::io_context& control)
@@ -60,15 +55,22 @@ void bans::changed() {
 }
 
 void bans::save() {
-  if (!std::exchange(due_, false))
+  if (!due_)
     return;
+  if (const auto why = write(); !why.empty())
+    log_.error("bans", "the bans are in force, but would not outlive a "
+                       "restart: "
+                         + why);
+}
+
+std::string bans::write() {
+  due_ = false;
   try {
     auth::replace_file(file_, auth::to_text(*table_->bans()));
   } catch (const std::filesystem::filesystem_error& e) {
-    log_.error("bans", std::string{"the bans are in force, but would not "
-                                   "outlive a restart: "}
-                         + e.what());
+    return e.what();
   }
+  return {};
 }
 
 void bans::watch() {

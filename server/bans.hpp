@@ -23,6 +23,8 @@ public:
   void load(actors::admission& into);
   /// Writes what is not written yet.
   void save();
+  /// Writes them now. @returns why that cannot be, or nothing.
+  std::string write();
   /// Forgets those that are over, and then every minute; until `stop`.
   void watch();
   void stop();
@@ -39,8 +41,5 @@ private:
   actors::admission* table_ = nullptr;
   bool due_ = false; ///< to be saved
 };
-
-/// Milliseconds since 1970.
-std::int64_t wall_ms();
 
 } // namespace troupe::server

@@ -59,9 +59,11 @@ broker::broker(const config::sources& sources, const config::settings& settings,
           control),
     http_(control_, {settings.node.name, [this] { return stopping_; },
                      [this] { return observe(*node_); }}),
-    ctl_(control_, settings.ctl.group_access, [this](std::string_view request) {
-      return boost::json::serialize(answer(request));
-    }) {}
+    workers_(control),
+    ctl_(control_, settings.ctl.group_access,
+         [this](std::string_view request, ctl_server::reply done) {
+           answer(request, std::move(done));
+         }) {}
 
 broker::~broker() {
   if (stopper_.joinable())
@@ -143,7 +145,9 @@ void broker::stop() {
   bans_.stop();
   manager_.stopping("Telling clients and writing what is under way",
                     settings_.node.shutdown_timeout);
+  node_->shared().no_more_questions = true;
   stopper_ = std::thread([this] {
+    workers_.join();
     access_.stop();
     node_->stop();
     control_.stop();
@@ -248,11 +252,54 @@ reload_report broker::try_to_reload() {
   return report;
 }
 
-boost::json::value broker::answer(std::string_view request) {
+reload_report broker::compare(const std::string& name,
+                              const std::string& text) const {
+  reload_report report;
+  auto from = sources_;
+  from.file = name;
+  from.text = text;
+  auto read = config::load(from);
+  if (const auto* problems = std::get_if<std::vector<config::problem>>(&read)) {
+    for (const auto& x : *problems)
+      report.problems.push_back(config::to_string(x));
+    return report;
+  }
+  auto& loaded = std::get<config::loaded>(read);
+  report.warnings = std::move(loaded.warnings);
+  for (auto& x : config::diff(settings_, loaded.values))
+    (x.when == config::reload::hot ? report.changes : report.waiting)
+      .push_back(std::move(x));
+  return report;
+}
+
+// ---- ctl -------------------------------------------------------------------
+
+void broker::answer(std::string_view request, ctl_server::reply done) {
   if (stopping_)
-    return ctl_error({exit_unavailable, "the broker is stopping"});
-  return answer_ctl(request, *node_,
-                    {settings_.node.data_dir, http_.address()});
+    return done(
+      ctl_reply(ctl_failure{exit_unavailable, "the broker is stopping"}));
+  auto read = read_ctl(request);
+  if (auto* why = std::get_if<ctl_failure>(&read))
+    return done(ctl_reply(std::move(*why)));
+  auto& asked = std::get<ctl_request>(read);
+  if (const auto* action = std::get_if<ctl_action>(&asked.command->answer))
+    return done(ctl_reply((*action)(*this, asked.with)));
+  const auto question = std::get<ctl_question>(asked.command->answer);
+  try {
+    workers_.run(
+      [this, question, with = std::move(asked.with)] {
+        try {
+          return ctl_reply(question(*node_, with));
+        } catch (const std::exception& e) { // of the disk
+          return ctl_reply(ctl_failure{exit_storage, e.what()});
+        }
+      },
+      done);
+  } catch (const std::system_error& e) {
+    done(ctl_reply(
+      ctl_failure{exit_unavailable,
+                  std::string{"there is no thread for it: "} + e.what()}));
+  }
 }
 
 } // namespace troupe::server

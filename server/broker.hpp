@@ -6,6 +6,7 @@
 #include "server/access.hpp"
 #include "server/bans.hpp"
 #include "server/ctl_server.hpp"
+#include "server/ctl_workers.hpp"
 #include "server/http_server.hpp"
 #include "server/log.hpp"
 #include "server/service_manager.hpp"
@@ -51,6 +52,9 @@ public:
   /// Reads configuration, users, rules and certificates again. All of it takes
   /// effect, or none if anything is wrong. Says in the log what happened.
   reload_report reload();
+  /// What a reload of the file `name` with this text would change: before it,
+  /// files that it names are not read. Problems if it is not usable.
+  reload_report compare(const std::string& name, const std::string& text) const;
 
   // ---- for ctl -------------------------------------------------------------
 
@@ -60,13 +64,14 @@ public:
   /// In force.
   const config::settings& settings() const { return settings_; }
   const http_server& http() const { return http_; }
+  const config::sources& sources() const { return sources_; }
 
 private:
   void watch();
   void tell_address(const std::string& of, const std::string& address);
   void say_who_may_come() const;
   reload_report try_to_reload();
-  boost::json::value answer(std::string_view request);
+  void answer(std::string_view request, ctl_server::reply done);
 
   const config::sources& sources_;
   config::settings settings_;
@@ -79,6 +84,7 @@ private:
   std::optional<actors::node> node_;
   std::optional<watchdog> watchdog_;
   http_server http_;
+  ctl_workers workers_;
   ctl_server ctl_;
   bool stopping_ = false;
   std::thread stopper_;

@@ -50,7 +50,7 @@ ctl_answer declare(actors::node& of, const json::object& with, bool declared) {
 
 // ---- backlog ---------------------------------------------------------------
 
-ctl_answer backlog(actors::node& of, const ctl_facts&, const json::object&) {
+ctl_answer backlog(actors::node& of, const json::object&) {
   json::array rows;
   for (const auto& x : of.pins())
     rows.push_back(json::object{{"clientid", x.what.client_id.empty()
@@ -77,8 +77,7 @@ std::string print_backlog(const json::value& answer) {
 
 // ---- groups ----------------------------------------------------------------
 
-ctl_answer groups_list(actors::node& of, const ctl_facts&,
-                       const json::object&) {
+ctl_answer groups_list(actors::node& of, const json::object&) {
   json::array rows;
   for (const auto& x : of.groups())
     rows.push_back(json::object{{"group", name_of(x.name)},
@@ -98,13 +97,11 @@ std::string print_groups(const json::value& answer) {
   return rows.text();
 }
 
-ctl_answer groups_create(actors::node& of, const ctl_facts&,
-                         const json::object& with) {
+ctl_answer groups_create(actors::node& of, const json::object& with) {
   return declare(of, with, true);
 }
 
-ctl_answer groups_delete(actors::node& of, const ctl_facts&,
-                         const json::object& with) {
+ctl_answer groups_delete(actors::node& of, const json::object& with) {
   return declare(of, with, false);
 }
 

@@ -1,7 +1,9 @@
 #include "server/ctl_client.hpp"
 
 #include "server/ctl_commands.hpp"
+#include "server/ctl_server.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,16 +20,17 @@ namespace {
 
 constexpr timeval patience{30, 0}; ///< for each part of the answer
 
-int fail(exit_code code, const std::string& text) {
-  std::fprintf(stderr, "troupe: %s\n", text.c_str());
-  return code;
+/// Why there is no answer, as `tell_failure` tells it.
+ctl_failure unavailable(std::string text) {
+  return {exit_unavailable, std::move(text)};
 }
 
 std::string why_not(const std::filesystem::path& at, int error) {
   const auto path = at.string();
   if (error == EACCES || error == EPERM)
     return "the broker's socket " + path
-           + " is not for you: be the user that runs the broker, or root";
+           + " is not for you: be root, the user that runs the broker, or in "
+             "its group where ctl.group_access allows that";
   return "no broker answers at " + path + " (" + std::strerror(error)
          + "): start one with troupe serve, or say which with --data-dir or "
            "--socket";
@@ -44,8 +47,9 @@ public:
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
+  /// @param takes_long  answers may take any time.
   /// @returns 0 or an error number.
-  int open(const std::filesystem::path& at) {
+  int open(const std::filesystem::path& at, bool takes_long) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const auto path = at.string();
@@ -55,7 +59,8 @@ public:
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd_ < 0)
       return errno;
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (!takes_long)
+      ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address),
                   sizeof address)
@@ -76,9 +81,11 @@ public:
 
   /// Reads to the end of the line. @returns whether it came.
   bool receive(std::string& line) const {
-    char part[16'384];
+    char part[65'536];
     for (;;) {
       const auto size = ::recv(fd_, part, sizeof part, 0);
+      if (size < 0 && errno == EINTR)
+        continue;
       if (size <= 0)
         return false;
       line.append(part, static_cast<std::size_t>(size));
@@ -90,6 +97,36 @@ public:
 private:
   int fd_ = -1;
 };
+
+/// One question and its answer.
+ctl_answer exchange(const connection& broker, const std::filesystem::path& at,
+                    std::string_view command, const json::object& with) {
+  const json::object request{{"command", command}, {"with", with}};
+  auto text = json::serialize(request) + '\n';
+  if (text.size() > ctl_server::max_request)
+    return ctl_failure{exit_usage, "this is more than can be sent at once"};
+  std::string line;
+  if (!broker.send(text) || !broker.receive(line))
+    return unavailable("the broker at " + at.string() + " gives no answer");
+  line.pop_back();
+  boost::system::error_code error;
+  const auto parsed = json::parse(line, error);
+  if (error || !parsed.is_object())
+    return unavailable("what listens at " + at.string()
+                       + " does not speak as a broker does");
+  const auto& got = parsed.get_object();
+  try {
+    if (const auto* why = got.if_contains("error")) {
+      const auto& said = why->at("text").as_string();
+      return ctl_failure{static_cast<exit_code>(why->at("code").as_int64()),
+                         {said.data(), said.size()}};
+    }
+    return got.at("answer");
+  } catch (const std::exception&) {
+    return unavailable("the broker's answer is not understood: is it of "
+                       "another version?");
+  }
+}
 
 } // namespace
 
@@ -119,12 +156,26 @@ void ctl_client::add(CLI::App& to, const ctl_command& command) {
   made->callback([this, &command] { chosen_ = &command; });
   for (const auto& x : command.arguments) {
     auto& value = arguments_[std::string{command.name}][std::string{x.key}];
-    auto* option =
-      made->add_option(std::string{x.name}, value, std::string{x.help});
+    const std::string help{x.help};
+    if (x.as == ctl_argument::kind::flag) {
+      made->add_flag_callback(
+        std::string{x.name}, [&value] { value = "true"; }, help);
+      continue;
+    }
+    std::string name{x.name};
+    const bool may_be_missing = name.starts_with('[');
+    if (may_be_missing)
+      name = name.substr(1, name.size() - 2);
+    auto* option = made->add_option(name, value, help);
     option->type_name("TEXT");
-    if (!x.name.starts_with("--"))
+    if (!name.starts_with("--") && !may_be_missing)
       option->required();
   }
+}
+
+int tell_failure(const ctl_failure& why) {
+  std::fprintf(stderr, "troupe: %s\n", why.text.c_str());
+  return why.code;
 }
 
 int ctl_client::run(const std::filesystem::path& at) const {
@@ -134,35 +185,43 @@ int ctl_client::run(const std::filesystem::path& at) const {
     for (const auto& [key, value] : its->second)
       if (!value.empty())
         with[key] = value;
-  const json::object request{{"command", chosen_->name}, {"with", with}};
+  return carry_out(at, *chosen_, std::move(with), json_);
+}
+
+int ctl_client::run(const std::filesystem::path& at, std::string_view command,
+                    json::object with, bool as_json) {
+  const auto all = ctl_commands();
+  const auto found = std::find_if(
+    all.begin(), all.end(), [&](const auto& x) { return x.name == command; });
+  return carry_out(at, *found, std::move(with), as_json);
+}
+
+int ctl_client::carry_out(const std::filesystem::path& at,
+                          const ctl_command& command, json::object with,
+                          bool as_json) {
+  if (command.prepare != nullptr)
+    if (const auto wrong = command.prepare(with))
+      return tell_failure(*wrong);
   connection broker;
-  if (const int error = broker.open(at); error != 0)
-    return fail(exit_unavailable, why_not(at, error));
-  std::string line;
-  if (!broker.send(json::serialize(request) + '\n') || !broker.receive(line))
-    return fail(exit_unavailable,
-                "the broker at " + at.string() + " gives no answer");
-  line.pop_back();
-  boost::system::error_code error;
-  const auto parsed = json::parse(line, error);
-  if (error || !parsed.is_object())
-    return fail(exit_unavailable, "what listens at " + at.string()
-                                    + " does not speak as a broker does");
-  const auto& got = parsed.get_object();
+  if (const int error = broker.open(at, command.takes_long); error != 0)
+    return tell_failure(unavailable(why_not(at, error)));
+  const auto ask = [&](const json::object& what) {
+    return exchange(broker, at, command.name, what);
+  };
+  if (command.converse != nullptr)
+    return command.converse(ask, with, as_json);
+  const auto answer = ask(with);
+  if (const auto* why = std::get_if<ctl_failure>(&answer))
+    return tell_failure(*why);
   try {
-    if (const auto* why = got.if_contains("error")) {
-      const auto& text = why->at("text").as_string();
-      return fail(static_cast<exit_code>(why->at("code").as_int64()),
-                  {text.data(), text.size()});
-    }
-    const auto& answer = got.at("answer");
+    const auto& got = std::get<json::value>(answer);
     const auto text =
-      json_ ? json::serialize(answer) + '\n' : chosen_->print(answer);
+      as_json ? json::serialize(got) + '\n' : command.print(got);
     std::fwrite(text.data(), 1, text.size(), stdout);
   } catch (const std::exception&) {
-    return fail(exit_unavailable,
-                "the broker's answer is not understood: is it of another "
-                "version? --json shows it as it is");
+    return tell_failure(
+      unavailable("the broker's answer is not understood: is it of another "
+                  "version? --json shows it as it is"));
   }
   return exit_success;
 }

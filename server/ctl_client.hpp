@@ -2,11 +2,13 @@
 // `troupe ctl`.
 
 #include <CLI/CLI.hpp>
+#include <boost/json.hpp>
 
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace troupe::server {
 
@@ -20,9 +22,15 @@ public:
   /// Asks the broker whose socket is `at` and prints what it answers.
   /// @returns the exit code of the process.
   int run(const std::filesystem::path& at) const;
+  /// Likewise, one command of the table that was not typed as `ctl`.
+  static int run(const std::filesystem::path& at, std::string_view command,
+                 boost::json::object with, bool as_json);
 
 private:
   void add(CLI::App& to, const ctl_command& command);
+  static int carry_out(const std::filesystem::path& at,
+                       const ctl_command& command, boost::json::object with,
+                       bool as_json);
 
   bool json_ = false;
   const ctl_command* chosen_ = nullptr;

@@ -1,23 +1,24 @@
 #pragma once
 // The table of `troupe ctl`: what there is to say to a running broker.
 
-#include "actors/node.hpp"
 #include "server/exit_codes.hpp"
 
 #include <boost/json.hpp>
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
+namespace troupe::actors {
+class node;
+} // namespace troupe::actors
+
 namespace troupe::server {
 
-/// What answers are made of, besides the node.
-struct ctl_facts {
-  std::string data_dir;
-  std::string http_address; ///< empty without HTTP listener
-};
+class broker;
 
 /// Why there is no answer.
 struct ctl_failure {
@@ -28,23 +29,44 @@ struct ctl_failure {
 using ctl_answer = std::variant<boost::json::value, ctl_failure>;
 
 struct ctl_argument {
-  std::string_view name; ///< `--client` is an option, `ID` a place; upper case
-                         ///< names the places in usage texts
+  enum class kind : std::uint8_t { text, flag };
+  std::string_view name; ///< `--client` is an option, `ID` a place, `[LEVEL]`
+                         ///< one that may be missing; upper case names the
+                         ///< places in usage texts
   std::string_view key;  ///< in the request
   std::string_view help;
+  kind as = kind::text; ///< a flag is "true" or missing
 };
 
-/// One command. `answer` runs in the broker, `print` in `troupe ctl`.
+/// What answers a command in the broker. `with` has strings only, those of the
+/// arguments; places are there, others may be missing.
+///
+/// A question waits for reactors, shards or the disk, on a thread of its own;
+/// an action does not wait for long and is on the control thread.
+using ctl_question = ctl_answer (*)(actors::node& of,
+                                    const boost::json::object& with);
+using ctl_action = ctl_answer (*)(broker& of, const boost::json::object& with);
+using ctl_handler = std::variant<ctl_question, ctl_action>;
+
+/// Sends the command with these arguments, in `troupe ctl`.
+using ctl_exchange = std::function<ctl_answer(const boost::json::object& with)>;
+
+/// One command. `answer` runs in the broker, the others in `troupe ctl`.
 struct ctl_command {
   std::string_view name; ///< words, as typed: "clients show"
   std::string_view help;
   std::span<const ctl_argument> arguments;
-  /// Not on a reactor's thread. `with` has strings only, those of
-  /// `arguments`; places are there, options may be missing.
-  ctl_answer (*answer)(actors::node& of, const ctl_facts& facts,
-                       const boost::json::object& with);
+  ctl_handler answer;
   /// What `answer` gave, for people.
-  std::string (*print)(const boost::json::value& answer);
+  std::string (*print)(const boost::json::value& answer) = nullptr;
+  /// Puts what is read here, such as a file, to the arguments; may be null.
+  std::optional<ctl_failure> (*prepare)(boost::json::object& with) = nullptr;
+  /// In place of one question and one answer; null mostly.
+  /// @returns the exit code; a failure is told already
+  int (*converse)(const ctl_exchange& ask, const boost::json::object& with,
+                  bool as_json) = nullptr;
+  /// The answer may take any time.
+  bool takes_long = false;
 };
 
 /// Every command, in the order of the help. A new one is a row here.
@@ -57,12 +79,18 @@ struct ctl_group {
 };
 std::span<const ctl_group> ctl_groups();
 
-/// Carries out one request, `{"command":"clients show","with":{"id":"x"}}`.
-/// @returns the answer: `{"answer":…}` or `{"error":{"code":1,"text":"…"}}`,
-///          the code being that of the process `troupe ctl`.
-boost::json::value answer_ctl(std::string_view request, actors::node& of,
-                              const ctl_facts& facts);
-/// The answer that is an error.
-boost::json::value ctl_error(const ctl_failure& why);
+/// A request, `{"command":"clients show","with":{"id":"x"}}`.
+struct ctl_request {
+  const ctl_command* command = nullptr;
+  boost::json::object with;
+};
+std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request);
+
+/// `{"answer":…}` or `{"error":{"code":1,"text":"…"}}`, the code being that of
+/// the process `troupe ctl`.
+std::string ctl_reply(ctl_answer&& answer);
+
+/// Prints why there is no answer. @returns the exit code
+int tell_failure(const ctl_failure& why);
 
 } // namespace troupe::server

@@ -1,7 +1,8 @@
 #include "server/ctl_server.hpp"
 
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
+#include "server/ctl_commands.hpp"
+
+#include <boost/asio/buffer.hpp>
 
 #include <cerrno>
 #include <stdexcept>
@@ -16,8 +17,10 @@ namespace asio = boost::asio;
 using local = asio::local::stream_protocol;
 
 constexpr std::size_t max_connections = 16;
-constexpr std::size_t max_request = 65'536; ///< bytes of a line
+/// For the next part of a request, or until the next part of an answer is
+/// taken.
 constexpr std::chrono::seconds patience{10};
+constexpr std::size_t part_size = 65'536;
 
 class ctl_session : public std::enable_shared_from_this<ctl_session> {
 public:
@@ -30,30 +33,62 @@ public:
 
   void read() {
     expect();
-    asio::async_read_until(
-      socket_, asio::dynamic_buffer(input_, max_request), '\n',
-      [self = shared_from_this()](const boost::system::error_code& error,
-                                  std::size_t size) {
+    const auto had = input_.size();
+    input_.resize(had + part_size);
+    socket_.async_read_some(
+      asio::buffer(input_.data() + had, part_size),
+      [self = shared_from_this(), had](const boost::system::error_code& error,
+                                       std::size_t size) {
         if (error)
           return self->end();
-        self->output_ =
-          self->answer_(std::string_view{self->input_}.substr(0, size - 1))
-          + '\n';
-        self->input_.erase(0, size);
-        self->write();
+        self->input_.resize(had + size);
+        self->take(had);
       });
   }
 
 private:
-  void write() {
+  /// @param from  what is before it has no line feed.
+  void take(std::size_t from) {
+    const auto line = input_.find('\n', from);
+    if (line == std::string::npos) {
+      if (input_.size() <= ctl_server::max_request)
+        return read();
+      last_ = true;
+      input_.clear();
+      return write(ctl_reply(ctl_failure{
+        exit_usage, "the request is longer than "
+                      + std::to_string(ctl_server::max_request) + " bytes"}));
+    }
+    deadline_.cancel(); // ours is to answer now
+    const auto request =
+      std::exchange(input_, input_.substr(line + 1)).substr(0, line);
+    answer_(request, [self = shared_from_this()](std::string text) {
+      self->write(std::move(text));
+    });
+  }
+
+  void write(std::string&& text) {
+    output_ = std::move(text) + '\n';
+    written_ = 0;
+    write_on();
+  }
+
+  void write_on() {
     expect();
-    asio::async_write(socket_, asio::buffer(output_),
-                      [self = shared_from_this()](
-                        const boost::system::error_code& error, std::size_t) {
-                        if (error)
-                          return self->end();
-                        self->read();
-                      });
+    socket_.async_write_some(
+      asio::buffer(output_.data() + written_, output_.size() - written_),
+      [self = shared_from_this()](const boost::system::error_code& error,
+                                  std::size_t size) {
+        if (error)
+          return self->end();
+        self->written_ += size;
+        if (self->written_ < self->output_.size())
+          return self->write_on();
+        self->output_ = {};
+        if (self->last_)
+          return self->end();
+        self->take(0);
+      });
   }
 
   /// Whoever does not go on in time is dropped.
@@ -78,6 +113,8 @@ private:
   asio::steady_timer deadline_;
   std::string input_;
   std::string output_;
+  std::size_t written_ = 0; ///< of it
+  bool last_ = false;       ///< nothing is read behind this answer
 };
 
 /// Whether somebody listens at `path`.

@@ -25,8 +25,12 @@ ctl_socket_or_service(const std::filesystem::path& elsewhere);
 /// io_context. Who may connect is in the mode of the socket's file.
 class ctl_server {
 public:
-  /// Answers a line with a line, both without line feed.
-  using answerer = std::function<std::string(std::string_view)>;
+  /// Answers a line with a line, both without line feed: calls `done` with it,
+  /// at once or later, on the same thread.
+  using reply = std::function<void(std::string)>;
+  using answerer = std::function<void(std::string_view, reply done)>;
+  /// Bytes of a request; what is longer is refused.
+  static constexpr std::size_t max_request = std::size_t{64} << 20;
 
   /// @param group_access  whether not only the user that runs the broker may
   ///                      connect (mode 0600) but its group, too (0660)

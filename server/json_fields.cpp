@@ -25,4 +25,9 @@ std::uint64_t number_in(const json::object& from, std::string_view key) {
   return x == nullptr ? 0 : x->to_number<std::uint64_t>(error);
 }
 
+json::value number_of(double x) {
+  const auto whole = static_cast<std::int64_t>(x);
+  return static_cast<double>(whole) == x ? json::value(whole) : json::value(x);
+}
+
 } // namespace troupe::server

@@ -1,7 +1,7 @@
 #pragma once
 // Fields of JSON objects as text and as numbers.
 
-#include <boost/json/fwd.hpp>
+#include <boost/json/value.hpp>
 
 #include <cstdint>
 #include <string>
@@ -14,5 +14,8 @@ std::string text_in(const boost::json::object& from, std::string_view key);
 
 /// 0 if it is missing or no such number.
 std::uint64_t number_in(const boost::json::object& from, std::string_view key);
+
+/// Whole numbers as such: programs may read them into integers.
+boost::json::value number_of(double x);
 
 } // namespace troupe::server

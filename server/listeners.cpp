@@ -133,6 +133,7 @@ std::vector<actors::listener_options>
 listeners_of(const config::settings& from,
              const std::vector<actors::listener_options>& before) {
   std::vector<actors::listener_options> all;
+  std::string problems;
   config::for_each_kind(from.listeners, [&](auto kind, const auto& of_kind) {
     for (const auto& [name, x] : of_kind) {
       if (!x.common.enable)
@@ -153,8 +154,9 @@ listeners_of(const config::settings& from,
             tls_of(x.ssl), one.id(),
             known == before.end() ? nullptr : known->tls.get());
         } catch (const net::tls_error& e) {
-          throw std::runtime_error(config::listener_section(kind, name)
-                                   + ".ssl_options: " + e.what());
+          problems += (problems.empty() ? "" : "\n")
+                      + config::listener_section(kind, name)
+                      + ".ssl_options: " + e.what();
         }
       }
       if constexpr (kind == config::listener_kind::ws
@@ -166,6 +168,8 @@ listeners_of(const config::settings& from,
       all.push_back(std::move(one));
     }
   });
+  if (!problems.empty())
+    throw std::runtime_error(problems);
   return all;
 }
 

@@ -11,7 +11,8 @@ namespace troupe::server {
 /// Every listener that is enabled, certificates read.
 /// @param before  what is open now: session tickets of a listener go on to be
 ///                good. Empty at the start.
-/// @throws std::runtime_error naming setting, file and what to do
+/// @throws std::runtime_error naming setting, file and what to do, a line for
+///         each listener
 std::vector<actors::listener_options>
 listeners_of(const config::settings& from,
              const std::vector<actors::listener_options>& before);

@@ -148,7 +148,19 @@ void log_writer::error(std::string_view cause, std::string_view text) {
 void log_writer::set_limits(const config::log& settings) {
   const std::lock_guard guard(state_->mutex);
   state_->settings.rate_limit = settings.rate_limit;
+  state_->settings.level = settings.level;
   state_->out->set_level(level_of(settings.level));
+}
+
+void log_writer::set_level(config::log_level to) {
+  const std::lock_guard guard(state_->mutex);
+  state_->settings.level = to;
+  state_->out->set_level(level_of(to));
+}
+
+config::log_level log_writer::level() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->settings.level;
 }
 
 void log_writer::flush() { state_->out->flush(); }

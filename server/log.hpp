@@ -26,6 +26,9 @@ public:
   void flush();
   /// Takes over level and rate limit; the rest needs a new writer.
   void set_limits(const config::log& settings);
+  /// Until the next `set_limits`.
+  void set_level(config::log_level to);
+  config::log_level level() const;
 
 private:
   struct state;

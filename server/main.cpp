@@ -1,6 +1,7 @@
 // The program: commands and their options.
 
 #include "config/load.hpp"
+#include "server/config_commands.hpp"
 #include "server/ctl_client.hpp"
 #include "server/ctl_server.hpp"
 #include "server/data_commands.hpp"
@@ -57,14 +58,6 @@ struct configuration_options {
   config::load_result load() const { return config::load(sources()); }
 };
 
-int print_problems(const std::vector<config::problem>& problems) {
-  for (const auto& x : problems)
-    std::fprintf(stderr, "%s\n", config::to_string(x).c_str());
-  std::fprintf(stderr, "troupe: %zu problem%s in the configuration\n",
-               problems.size(), problems.size() == 1 ? "" : "s");
-  return server::exit_configuration;
-}
-
 } // namespace
 
 int main(int argc, char** argv) {
@@ -77,12 +70,25 @@ int main(int argc, char** argv) {
   from.add_to(*serve);
   auto* config = app.add_subcommand("config", "Look at the configuration");
   config->require_subcommand(1);
-  auto* check = config->add_subcommand("check", "Report every problem");
+  auto* check = config->add_subcommand(
+    "check", "Report every problem, also of the files that are named");
   from.add_to(*check);
   auto* show = config->add_subcommand("show", "Print what is in effect");
   from.add_to(*show);
   auto* docs =
     config->add_subcommand("docs", "Print the reference of all settings");
+  auto* diff = config->add_subcommand(
+    "diff", "What FILE would change in the running broker, or in another file");
+  std::string diff_to;
+  std::string diff_from;
+  bool diff_json = false;
+  diff->add_option("FILE", diff_to, "Configuration file (TOML)")->required();
+  from.add_files_to(*diff);
+  diff
+    ->add_option("--from", diff_from,
+                 "Compare with this file, not with the running broker")
+    ->type_name("FILE");
+  diff->add_flag("--json", diff_json, "For programs");
   auto* metrics = app.add_subcommand("metrics", "What a broker counts");
   metrics->require_subcommand(1);
   metrics->add_subcommand("docs", "Print the reference of all metrics");
@@ -107,6 +113,10 @@ int main(int argc, char** argv) {
   from.add_files_to(*ctl);
   std::string socket;
   ctl
+    ->add_option("--socket", socket,
+                 "The broker's socket, if not in its data directory")
+    ->type_name("PATH");
+  diff
     ->add_option("--socket", socket,
                  "The broker's socket, if not in its data directory")
     ->type_name("PATH");
@@ -135,20 +145,23 @@ int main(int argc, char** argv) {
   }
   if (passwd.chosen())
     return passwd.run();
+  if (diff->parsed() && !diff_from.empty())
+    return server::diff_config(from.sources(), diff_from, diff_to, diff_json);
+  const auto ask = [&](const std::filesystem::path& at) {
+    return diff->parsed() ? server::ctl_client::run(
+             at, "config diff", {{"file", diff_to}}, diff_json)
+                          : client.run(at);
+  };
   if (!socket.empty())
-    return client.run(socket);
+    return ask(socket);
   auto answer = from.load();
+  if (check->parsed())
+    return server::check_config(answer);
   if (const auto* problems = std::get_if<std::vector<config::problem>>(&answer))
-    return print_problems(*problems);
+    return server::print_problems(*problems);
   const auto& loaded = std::get<config::loaded>(answer);
   if (show->parsed()) {
     std::fputs(config::show(loaded.values).c_str(), stdout);
-    return server::exit_success;
-  }
-  if (check->parsed()) {
-    for (const auto& x : loaded.warnings)
-      std::printf("%s\n", config::to_string(x).c_str());
-    std::printf("the configuration is sound\n");
     return server::exit_success;
   }
   const auto& directory = loaded.values.node.data_dir;
@@ -158,11 +171,10 @@ int main(int argc, char** argv) {
     return server::show_data(directory, data_json);
   if (restore->parsed())
     return server::restore_data(backup, directory);
-  if (ctl->parsed()) {
+  if (ctl->parsed() || diff->parsed()) {
     const auto at = server::ctl_socket_path(loaded.values.node.data_dir,
                                             loaded.values.ctl.socket);
-    return client.run(from.says_nothing() ? server::ctl_socket_or_service(at)
-                                          : at);
+    return ask(from.says_nothing() ? server::ctl_socket_or_service(at) : at);
   }
   return server::serve(from.sources(), loaded);
 }

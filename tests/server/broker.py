@@ -100,11 +100,17 @@ class Broker:
     def ctl(self, *words):
         return troupe("ctl", "--data-dir", self.data_dir, *words)
 
-    def ask(self, *words):
+    def ask_whole(self, *words):
         """The answer as a program gets it."""
         answer = self.ctl("--json", *words)
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout)
+
+    def ask(self, *words):
+        """Likewise; of a list the rows alone."""
+        got = self.ask_whole(*words)
+        is_list = isinstance(got, dict) and {"data", "meta"} == set(got)
+        return got["data"] if is_list else got
 
     def wait_until_empty(self):
         """Until it knows that all clients are gone."""

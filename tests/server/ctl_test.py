@@ -125,7 +125,7 @@ class CtlTest(unittest.TestCase):
         found = {one["topic"]: one for one in x["subscriptions"]}
         self.assertEqual(
             {"clientid": "c", "topic": "b", "qos": 2, "nl": 1, "rap": 1,
-             "rh": 2, "subscription_identifier": 9}, found["b"])
+             "rh": 2, "subscription_identifier": 9, "connected": True}, found["b"])
         self.assertEqual(1, found["$share/g/a/+"]["qos"])
 
     def test_clients_kick_disconnects(self):
@@ -139,6 +139,8 @@ class CtlTest(unittest.TestCase):
 
     def test_an_unknown_client_is_a_failure(self):
         for words in (("clients", "show", "x"), ("clients", "kick", "x"),
+                      ("clients", "disconnect", "x"),
+                      ("clients", "disconnect", "x", "--discard"),
                       ("subscriptions", "--client", "x")):
             self.assertIn("no client \"x\" is connected",
                           self.refused(1, *words))
@@ -278,9 +280,11 @@ class CtlSocketTest(unittest.TestCase):
                 self.assertTrue(got["error"]["text"])
             # A line without end does not take memory without end.
             try:
-                self.assertEqual("", self.ask(path, b"x" * 1_000_000))
+                got = self.ask(path, b"x" * (65 << 20))
+                self.assertIn("longer than", json.loads(got)["error"]["text"])
             except OSError:
-                pass
+                pass  # it was not read to its end
+            self.assertLess(broker.resident(), 600 << 20)
             self.assertEqual(broker.pid, broker.ask("status")["pid"])
 
 
