@@ -53,7 +53,11 @@ std::string other_value(const setting& s) {
                                                       "\"tlsv1.3\"",
                                                       "\"tlsv1.2\"",
                                                       "\"cn\"",
-                                                      "\"0600\""};
+                                                      "\"0600\"",
+                                                      "\"single\"",
+                                                      "\"deny\"",
+                                                      "\"dn\"",
+                                                      "\"disconnect\""};
   for (const auto& candidate : candidates) {
     const auto result =
       load(file(closed(s) + key_of(s) + " = " + candidate + "\n"));

@@ -206,8 +206,9 @@ BOOST_AUTO_TEST_CASE(a_variable_in_two_spellings_is_a_problem) {
 BOOST_AUTO_TEST_CASE(open_listeners_need_allow_anonymous) {
   BOOST_TEST(problem_of(file("[listeners.tcp.default]\nbind = ':1883'\n"))
              == "t.toml:2: listeners.tcp.default.bind: :1883 is open to other "
-                "machines, and anybody could connect: bind to 127.0.0.1, or "
-                "set allow_anonymous = true");
+                "machines, and nobody could be known: name users "
+                "(auth.users.file), bind to 127.0.0.1, or set allow_anonymous "
+                "= true");
   const auto l = must_load(
     set({"allow_anonymous=true", "listeners.tcp.default.bind=10.0.0.1:1883"}));
   BOOST_TEST_REQUIRE(l.warnings.size() == 1U);
@@ -222,6 +223,26 @@ BOOST_AUTO_TEST_CASE(open_listeners_need_allow_anonymous) {
     problems_of(set({"listeners.tcp.default.bind=:1", "allow_anonymous=ja"}))
       .size()
     == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(a_websocket_listener_says_who_could_never_connect) {
+  BOOST_TEST(problem_of(set({"listeners.ws.x.websocket.mqtt_path=mqtt"}))
+             == "--set: listeners.ws.x.websocket.mqtt_path: does not begin "
+                "with a slash");
+  BOOST_TEST(
+    problem_of(set({"listeners.ws.x.websocket.supported_subprotocols="}))
+    == "--set: listeners.ws.x.websocket.supported_subprotocols: is empty, so "
+       "nobody could connect: name one, such as mqtt, or set "
+       "fail_if_no_subprotocol = false");
+  for (const auto* wrong :
+       {"desk.example", "https://", "https://Desk.example", "://desk.example",
+        "https://desk.example/", "https://desk.example/page"})
+    BOOST_TEST(problem_of(set({"listeners.ws.x.websocket.check_origins="
+                               + std::string{wrong}}))
+                 .find("is no origin as browsers write it")
+               != std::string::npos);
+  must_load(set({"listeners.ws.x.websocket.check_origins="
+                 "https://desk.example,http://127.0.0.1:8080"}));
 }
 
 BOOST_AUTO_TEST_CASE(two_listeners_do_not_share_an_address) {

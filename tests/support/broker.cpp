@@ -31,9 +31,10 @@ fs::path make_directory() {
   return name;
 }
 
-/// The number behind the last "127.0.0.1:" of the lines that say "listening".
-std::uint16_t port_in(const std::string& log) {
-  static const std::string address = "127.0.0.1:";
+/// The number behind the last "127.0.0.1:" of the lines that say "listening",
+/// of this listener.
+std::uint16_t port_in(const std::string& log, const std::string& listener) {
+  const std::string address = listener + " 127.0.0.1:";
   std::istringstream lines{log};
   std::uint16_t port = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -133,11 +134,23 @@ void broker::start(const std::vector<std::string>& settings) {
 
 void broker::wait_for_port() {
   const auto deadline = std::chrono::steady_clock::now() + start_deadline;
-  while ((port_ = port_in(log())) == 0) {
+  while ((port_ = port_in(log(), "tcp:default")) == 0) {
     if (!alive())
       throw std::runtime_error{"the broker ended at its start:\n" + log()};
     if (std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error{"the broker names no port:\n" + log()};
+    std::this_thread::sleep_for(5ms);
+  }
+}
+
+std::uint16_t broker::port_of(const std::string& listener) const {
+  const auto deadline = std::chrono::steady_clock::now() + start_deadline;
+  for (;;) {
+    if (const auto port = port_in(log(), listener))
+      return port;
+    if (!alive() || std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error{"the broker names no port of " + listener + ":\n"
+                               + log()};
     std::this_thread::sleep_for(5ms);
   }
 }

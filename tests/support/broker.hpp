@@ -24,6 +24,8 @@ public:
 
   const std::string& host() const { return host_; }
   std::uint16_t port() const { return port_; }
+  /// Of another listener, as "ws:default".
+  std::uint16_t port_of(const std::string& listener) const;
   /// 0 for a broker that was there before.
   pid_t pid() const { return pid_; }
   const std::filesystem::path& directory() const { return directory_; }
