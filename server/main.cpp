@@ -1,6 +1,7 @@
 // The program: commands and their options.
 
 #include "config/load.hpp"
+#include "server/certs_commands.hpp"
 #include "server/ctl_client.hpp"
 #include "server/ctl_server.hpp"
 #include "server/data_commands.hpp"
@@ -114,6 +115,8 @@ int main(int argc, char** argv) {
   client.add_to(*ctl);
   server::passwd_commands passwd;
   passwd.add_to(app);
+  server::certs_commands certs;
+  certs.add_to(app);
   const server::self_description self(app);
 
   try {
@@ -135,6 +138,8 @@ int main(int argc, char** argv) {
   }
   if (passwd.chosen())
     return passwd.run();
+  if (certs.chosen())
+    return certs.run();
   if (!socket.empty())
     return client.run(socket);
   auto answer = from.load();
