@@ -20,7 +20,7 @@ PATIENCE = 10.0
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK = 8, 9
-PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+PINGREQ, PINGRESP, DISCONNECT, AUTH = 12, 13, 14, 15
 
 
 def troupe(*words, env=None, timeout=30):
@@ -327,8 +327,9 @@ class ConfiguredBroker(Broker):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
         self.configuration = self.directory / "troupe.toml"
         self.configuration.write_text(text)
-        super().__init__("log.format=json", "log.rate_limit=infinity",
-                         *settings, directory=self.directory,
+        if not any("log.rate_limit" in x for x in settings):
+            settings += ("log.rate_limit=infinity",)
+        super().__init__("log.format=json", *settings, directory=self.directory,
                          words=("--config", str(self.configuration)), **more)
 
     def reload(self, text=None, good=True):
