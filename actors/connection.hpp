@@ -160,6 +160,8 @@ private:
     auth::token_bucket messages;
     auth::token_bucket bytes;
   };
+  static constexpr std::string_view subscription_lost =
+    "a subscription of it is not allowed any more";
   enum class verdict : std::uint8_t { yes, no };
   struct aliases {
     std::vector<std::string> inbound; ///< by alias minus one
@@ -209,6 +211,7 @@ private:
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
+  void log_lock();
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
   /// `later`: the packet is held until the answer is there.

@@ -1,6 +1,7 @@
 #include "server/certs_commands.hpp"
 
 #include "auth/whole_file.hpp"
+#include "net/certificate_authority.hpp"
 #include "server/exit_codes.hpp"
 
 #include <algorithm>
@@ -56,7 +57,7 @@ void write(const fs::path& file, const std::string& text) {
 }
 
 void write(const fs::path& directory, const std::string& name,
-           const certificate_pair& what) {
+           const net::certificate_pair& what) {
   write(key_of(directory, name), what.key);
   write(certificate_of(directory, name), what.certificate);
 }
@@ -99,7 +100,7 @@ int certs_commands::run() const {
   try {
     check();
     return make();
-  } catch (const certs_error& e) {
+  } catch (const net::certificate_error& e) {
     std::fprintf(stderr, "troupe: %s\n", e.what());
     return exit_usage;
   } catch (const fs::filesystem_error& e) {
@@ -123,7 +124,7 @@ void certs_commands::check() const {
               + " is there already; move it away to have another one made");
   };
   for (const auto& one : names_)
-    if (!is_server_name(one))
+    if (!net::is_server_name(one))
       wrong('"' + one + "\" is neither a name of a host nor an address");
   if (!names_.empty())
     taken("server");
@@ -149,7 +150,7 @@ void certs_commands::check() const {
             + (has_ca ? ", although ca.pem is there" : " without ca.pem")
             + "; take another directory, or put the files back");
   if (!problems.empty())
-    throw certs_error(problems);
+    throw net::certificate_error(problems);
 }
 
 int certs_commands::make() const {
@@ -163,23 +164,24 @@ int certs_commands::make() const {
   };
   auto authority = [&] {
     if (is_new)
-      return certificate_authority::make("Troupe test authority",
-                                         {now - early, until(authority_days)});
+      return net::certificate_authority::make(
+        "Troupe test authority", {now - early, until(authority_days)});
     try {
-      return certificate_authority::read(
+      return net::certificate_authority::read(
         {read(at / "ca.pem"), read(at / "ca.key")}, read(at / "crl.pem"));
-    } catch (const certs_error& e) {
-      throw certs_error("the authority in " + at.string()
-                        + " cannot be used: " + e.what());
+    } catch (const net::certificate_error& e) {
+      throw net::certificate_error("the authority in " + at.string()
+                                   + " cannot be used: " + e.what());
     }
   }();
-  const certificate_authority::validity when{
+  const net::certificate_authority::validity when{
     now - early, std::min(until(days_), authority.good_until())};
   for (const auto& one : revoke_)
     try {
       authority.revoke(read(certificate_of(at, one)), now);
-    } catch (const certs_error& e) {
-      throw certs_error(certificate_of(at, one).string() + ' ' + e.what());
+    } catch (const net::certificate_error& e) {
+      throw net::certificate_error(certificate_of(at, one).string() + ' '
+                                   + e.what());
     }
   if (is_new) {
     write(at, "ca", authority.own());

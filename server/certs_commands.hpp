@@ -1,8 +1,6 @@
 #pragma once
 // `troupe certs`: certificates made by one command.
 
-#include "server/certs.hpp"
-
 #include <CLI/CLI.hpp>
 
 #include <string>

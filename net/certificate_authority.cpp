@@ -1,4 +1,4 @@
-#include "server/certs.hpp"
+#include "net/certificate_authority.hpp"
 
 #include "net/openssl.hpp"
 
@@ -11,14 +11,10 @@
 #include <algorithm>
 #include <array>
 
-namespace troupe::server {
+namespace troupe::net {
 
 namespace {
 
-using net::bio_ptr;
-using net::key_ptr;
-using net::openssl_free;
-using net::x509_ptr;
 using crl_ptr = std::unique_ptr<X509_CRL, openssl_free<X509_CRL_free>>;
 using integer_ptr =
   std::unique_ptr<ASN1_INTEGER, openssl_free<ASN1_INTEGER_free>>;
@@ -31,7 +27,7 @@ using time_point = certificate_authority::time_point;
 
 void demand(bool done, std::string_view what) {
   if (!done)
-    throw certs_error(std::string{what} + ": " + net::openssl_error());
+    throw certificate_error(std::string{what} + ": " + openssl_error());
 }
 
 bio_ptr bio_of(const std::string& text) {
@@ -187,15 +183,15 @@ certificate_authority::issue_server(const std::vector<std::string>& names,
   std::string all;
   for (const auto& one : names) {
     if (!is_server_name(one))
-      throw certs_error('"' + one
-                        + "\" is neither a name of a host nor an address");
+      throw certificate_error(
+        '"' + one + "\" is neither a name of a host nor an address");
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(one, error);
     all += all.empty() ? "" : ",";
     all += error ? "DNS:" + one : "IP:" + address.to_string();
   }
   if (names.empty())
-    throw certs_error("a server's certificate needs a name");
+    throw certificate_error("a server's certificate needs a name");
   return state_->issue(names.front(), when, "serverAuth", all);
 }
 
@@ -296,4 +292,4 @@ bool is_server_name(std::string_view text) {
   }
 }
 
-} // namespace troupe::server
+} // namespace troupe::net

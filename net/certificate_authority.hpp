@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-namespace troupe::server {
+namespace troupe::net {
 
 /// What OpenSSL could not read or make; the text says what to do.
-class certs_error : public std::runtime_error {
+class certificate_error : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
 };
@@ -35,11 +35,12 @@ public:
   };
   /// A new one, with an empty list of revoked certificates.
   /// @param name  Common Name of its certificate.
-  /// @throws certs_error
+  /// @throws certificate_error
   static certificate_authority make(const std::string& name,
                                     const validity& when);
   /// One that was made before.
-  /// @throws certs_error  naming which of them is no PEM, or does not belong to
+  /// @throws certificate_error  naming which of them is no PEM, or does not
+  /// belong to
   ///                      the other.
   static certificate_authority read(const certificate_pair& own,
                                     const std::string& revoked);
@@ -50,13 +51,13 @@ public:
 
   /// @param names  host names (also `*.example.org`) and addresses, at least
   ///               one; the first is the Common Name as well.
-  /// @throws certs_error  naming a name that is none.
+  /// @throws certificate_error  naming a name that is none.
   certificate_pair issue_server(const std::vector<std::string>& names,
                                 const validity& when);
   /// @param name  the Common Name, 1 to 64 characters of UTF-8.
   certificate_pair issue_client(const std::string& name, const validity& when);
   /// @returns false if it was revoked before.
-  /// @throws certs_error  it is no certificate, or another authority's.
+  /// @throws certificate_error  it is no certificate, or another authority's.
   bool revoke(const std::string& certificate, time_point now);
 
   certificate_pair own() const;
@@ -75,4 +76,4 @@ private:
 /// address.
 bool is_server_name(std::string_view text);
 
-} // namespace troupe::server
+} // namespace troupe::net
