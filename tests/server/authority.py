@@ -26,7 +26,6 @@ database = {directory}/index.txt
 new_certs_dir = {directory}
 default_md = sha256
 policy = policy
-preserve = yes
 rand_serial = yes
 unique_subject = no
 default_crl_days = 30
