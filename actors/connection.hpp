@@ -181,6 +181,8 @@ private:
     auth::token_bucket messages;
     auth::token_bucket bytes;
   };
+  static constexpr std::string_view subscription_lost =
+    "a subscription of it is not allowed any more";
   enum class verdict : std::uint8_t { yes, no };
   struct aliases {
     std::vector<std::string> inbound; ///< by alias minus one
@@ -235,6 +237,7 @@ private:
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
+  void log_lock();
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
   /// Whether there are rules about what it may do.

@@ -144,9 +144,7 @@ bool connection::decide(const auth::chain_answer& answer) {
     count(numbers.authentication_failure);
     if (answer.said.reason == reason_code::bad_user_name_or_password
         && admission.failed(identity(), at().now()))
-      at().log({log_level::warning, "login.locked",
-                "too many wrong passwords: its address is refused for a while",
-                handshake_->client_id, peer()});
+      log_lock();
     refuse(answer.said.reason, answer.said.cause);
     return false;
   }
@@ -158,6 +156,12 @@ bool connection::decide(const auth::chain_answer& answer) {
   if (!answer.said.who.user_name.empty())
     user_name_ = std::make_unique<std::string>(answer.said.who.user_name);
   return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
+}
+
+void connection::log_lock() {
+  at().log({log_level::warning, "login.locked",
+            "too many wrong passwords: its address is refused for a while",
+            std::string{identity().client_id}, peer()});
 }
 
 bool connection::admit(account what) {
@@ -373,8 +377,7 @@ void connection::check_again() {
   }
   if (drop_what_is_not_allowed() != 0) {
     count(numbers.ended_subscription);
-    close(reason_code::not_authorized,
-          "a subscription of it is not allowed any more");
+    close(reason_code::not_authorized, subscription_lost);
   }
 }
 

@@ -240,23 +240,35 @@ bool connection::authenticate(protocol::bytes_view data) {
     return true;
   }
   authentication_->exchange.reset();
-  if (step.what == outcome::failure) {
-    count(numbers.authentication_failure);
-    auto who = identity();
-    if (!step.who.user_name.empty())
-      who.user_name = step.who.user_name;
-    if (step.reason == reason_code::bad_user_name_or_password
-        || step.reason == reason_code::not_authorized)
-      at().shared().admission.failed(who, at().now());
-    if (phase_ == phase::live) { // [MQTT-4.12.1-2]
-      close(step.reason, "re-authentication failed");
-      return false;
-    }
-    refuse(step.reason, "authentication failed");
+  const bool again = phase_ == phase::live;
+  auto who = identity();
+  if (!step.who.user_name.empty())
+    who.user_name = step.who.user_name;
+  auto& admission = at().shared().admission;
+  // Who is locked out is not told whether this one was right.
+  const bool locked = admission.refused_for(who, at().now()).has_value();
+  const bool other =
+    again && user_name_ && who.user_name && *who.user_name != *user_name_;
+  if (step.what == outcome::failure || locked || other) {
+    auto reason = other ? reason_code::not_authorized : step.reason;
+    if (locked)
+      reason = reason_code::banned;
+    count(locked ? numbers.connect_locked : numbers.authentication_failure);
+    if (!locked
+        && (reason == reason_code::bad_user_name_or_password
+            || reason == reason_code::not_authorized)
+        && admission.failed(who, at().now()))
+      log_lock();
+    if (again) // [MQTT-4.12.1-2]
+      close(reason, "re-authentication failed");
+    else
+      refuse(reason, locked ? "too many wrong passwords: try again later"
+                            : "authentication failed");
     return false;
   }
+  admission.succeeded(who);
   count(numbers.authentication_success);
-  if (phase_ == phase::live) {
+  if (again) {
     send_auth(reason_code::success, step.data);
     return true;
   }
@@ -379,8 +391,7 @@ void connection::granted(cluster::claim_granted& x) {
   }
   session_ = made.self;
   phase_ = phase::live;
-  if (x.record)
-    drop_what_is_not_allowed();
+  const bool lost = x.record && drop_what_is_not_allowed() != 0;
   last_read_ = connected_at_ = at().now();
   handshake_ = std::make_unique<handshake>(std::move(*said));
   send_connack(x.session_present);
@@ -389,6 +400,11 @@ void connection::granted(cluster::claim_granted& x) {
   arm_timer();
   if (keep_alive_ == 0 && !write_blocked_)
     net::timing_wheel::disarm(*this);
+  if (lost) { // it would wait for what does not come
+    count(numbers.ended_subscription);
+    close(reason_code::not_authorized, subscription_lost);
+    return;
+  }
   session_->resume_delivery();
   take_what_waited(); // what the client sent behind its CONNECT
 }

@@ -150,6 +150,10 @@ namespace troupe::actors {
     "Connections that failed before MQTT: TLS, WebSocket, PROXY")              \
   X(handshake_timeout, "connections.handshake.timeout",                        \
     "Connections that did not come to MQTT in time")                           \
+  X(ocsp_good, "ocsp.response.received",                                       \
+    "OCSP responses that were fetched and are stapled")                        \
+  X(ocsp_failed, "ocsp.response.failed",                                       \
+    "OCSP responses that could not be fetched or used")                        \
   X(transport_failed, "connections.transport.failed",                          \
     "Connections whose TLS or WebSocket broke a rule")                         \
   X(accept_refused_limit, "connections.refused.limit",                         \

@@ -1,5 +1,6 @@
 #include "net/tls_context.hpp"
 
+#include "net/ocsp.hpp"
 #include "net/openssl.hpp"
 #include "net/psk_file.hpp"
 #include "net/ticket_keys.hpp"
@@ -38,6 +39,17 @@ bio_ptr bio_of(const std::string& text) {
   return bio_ptr{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
 }
 
+/// OpenSSL found no further object of a PEM file: because there is none?
+void demand_end(const std::string& file, std::size_t number,
+                const std::string& what) {
+  const bool ended =
+    ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  const auto why = openssl_error();
+  if (!ended)
+    refuse(file, what + " number " + std::to_string(number)
+                   + " in it is damaged: " + why);
+}
+
 /// A chain with its key: as a listener has one of its own, and one for each
 /// server name.
 struct server_identity {
@@ -71,7 +83,7 @@ server_identity read_identity(const std::string& chain_file,
       break;
     made.issuers.push_back(std::move(next));
   }
-  ERR_clear_error();
+  demand_end(chain_file, made.issuers.size() + 2, "certificate");
   const auto key_text = contents(key_file);
   made.key.reset(PEM_read_bio_PrivateKey(bio_of(key_text).get(), nullptr,
                                          give_password,
@@ -176,16 +188,24 @@ struct tls_context::state {
   psk_table psks;
   std::mutex response_mutex;
   std::vector<std::uint8_t> response; ///< guarded by response_mutex
+  std::chrono::system_clock::time_point response_until; ///< likewise
+  x509_ptr certificate; ///< the listener's own; null: none
+  x509_ptr issuer;      ///< of it; null: not known
 
   ssl_ctx_ptr make(const std::string& name);
   void trust_clients(SSL_CTX* x);
   void load_names(const std::string& name);
   const SSL_CTX* find(std::string_view server_name) const;
 
+  void demand_issuer() const;
+
   static int on_server_name(SSL* tls, int*, void* of);
   static int on_status(SSL* tls, void* of);
   static int on_ticket(SSL* tls, unsigned char* name, unsigned char* iv,
                        EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int encrypt);
+  static SSL_TICKET_RETURN on_resumed(SSL*, SSL_SESSION* session,
+                                      const unsigned char*, std::size_t,
+                                      SSL_TICKET_STATUS status, void*);
   static unsigned on_psk(SSL* tls, const char* identity, unsigned char* to,
                          unsigned room);
   static int on_psk_session(SSL* tls, const unsigned char* identity,
@@ -229,8 +249,11 @@ const SSL_CTX* tls_context::state::find(std::string_view server_name) const {
 
 int tls_context::state::on_status(SSL* tls, void* of) {
   auto& its = *static_cast<state*>(of);
+  if (SSL_get_SSL_CTX(tls) != its.base.get())
+    return SSL_TLSEXT_ERR_NOACK; // it is shown another certificate
   const std::lock_guard lock(its.response_mutex);
-  if (its.response.empty())
+  if (its.response.empty()
+      || its.response_until < std::chrono::system_clock::now())
     return SSL_TLSEXT_ERR_NOACK;
   auto* copy = static_cast<unsigned char*>(OPENSSL_malloc(its.response.size()));
   if (copy == nullptr)
@@ -276,6 +299,28 @@ int tls_context::state::on_ticket(SSL* tls, unsigned char* name,
   return found->renew || SSL_version(tls) == TLS1_3_VERSION ? 2 : 1;
 }
 
+/// A ticket is renewed by each resumption, so it could outlive the client's
+/// certificate.
+SSL_TICKET_RETURN
+tls_context::state::on_resumed(SSL*, SSL_SESSION* session, const unsigned char*,
+                               std::size_t, SSL_TICKET_STATUS status, void*) {
+  switch (status) {
+  case SSL_TICKET_SUCCESS:
+  case SSL_TICKET_SUCCESS_RENEW:
+    break;
+  case SSL_TICKET_EMPTY:
+  case SSL_TICKET_NO_DECRYPT:
+    return SSL_TICKET_RETURN_IGNORE_RENEW;
+  default:
+    return SSL_TICKET_RETURN_ABORT;
+  }
+  if (const auto* peer = SSL_SESSION_get0_peer(session);
+      peer != nullptr && X509_cmp_current_time(X509_get0_notAfter(peer)) < 0)
+    return SSL_TICKET_RETURN_IGNORE_RENEW; // a full handshake says why
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE
+                                      : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 unsigned tls_context::state::on_psk(SSL* tls, const char* identity,
                                     unsigned char* to, unsigned room) {
   const auto* key = state_of(tls).psks.find(identity);
@@ -305,6 +350,15 @@ int tls_context::state::on_psk_session(SSL* tls, const unsigned char* identity,
   return 1;
 }
 
+void tls_context::state::demand_issuer() const {
+  if (!issuer)
+    throw tls_error("OCSP needs the certificate of the issuer behind the "
+                    "server's own in "
+                    + (options.certificate_file.empty()
+                         ? "certfile"
+                         : options.certificate_file));
+}
+
 void tls_context::state::trust_clients(SSL_CTX* x) {
   if (!options.ca_file.empty()) {
     const auto text = contents(options.ca_file);
@@ -318,14 +372,14 @@ void tls_context::state::trust_clients(SSL_CTX* x) {
     const auto text = contents(options.crl_file);
     const auto from = bio_of(text);
     auto* store = SSL_CTX_get_cert_store(x);
-    int lists = 0;
+    std::size_t lists = 0;
     while (auto* one =
              PEM_read_bio_X509_CRL(from.get(), nullptr, nullptr, nullptr)) {
       X509_STORE_add_crl(store, one);
       X509_CRL_free(one);
       ++lists;
     }
-    ERR_clear_error();
+    demand_end(options.crl_file, lists + 1, "revocation list");
     if (lists == 0)
       refuse(options.crl_file, "holds no revocation list in PEM form; it "
                                "begins with -----BEGIN X509 CRL-----");
@@ -380,6 +434,7 @@ ssl_ctx_ptr tls_context::state::make(const std::string& name) {
     static_cast<unsigned>(std::min<std::size_t>(id.size(), 32)));
   SSL_CTX_set_num_tickets(x, options.resumption ? 1 : 0);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(x, on_ticket);
+  SSL_CTX_set_session_ticket_cb(x, nullptr, on_resumed, nullptr);
   // The macros for these two have casts of C in them.
   SSL_CTX_callback_ctrl(x, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
                         reinterpret_cast<void (*)()>(on_server_name));
@@ -432,7 +487,9 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
   if ((options.ask_client || options.require_client) && options.ca_file.empty())
     throw tls_error("clients are asked for certificates, so cacertfile has to "
                     "name a file with the authorities that sign them");
-  std::string trusted = options.require_client ? "2" : "1";
+  std::string trusted = std::to_string(options.ask_client)
+                        + std::to_string(options.require_client)
+                        + std::to_string(options.depth) + ' ';
   for (const auto* file : {&options.ca_file, &options.crl_file})
     if (!file->empty())
       trusted += digest_of(contents(*file));
@@ -443,23 +500,32 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
       : std::make_shared<ticket_keys>(options.ticket_lifetime, clock::now());
   if (!options.psk_file.empty())
     x.psks = psk_table::parse(contents(options.psk_file), options.psk_file);
-  if (!options.ocsp_file.empty()) {
-    const auto text = contents(options.ocsp_file);
-    x.response.assign(text.begin(), text.end());
-  }
   x.base = x.make(std::string{name});
   if (!options.certificate_file.empty()) {
-    const auto who = read_identity(options.certificate_file, options.key_file,
-                                   options.key_password);
+    auto who = read_identity(options.certificate_file, options.key_file,
+                             options.key_password);
     use(x.base.get(), who, options.certificate_file);
     x.certificates.push_back(
       expiry_of(options.certificate_file, who.certificate.get()));
+    x.certificate = std::move(who.certificate);
+    if (!who.issuers.empty()
+        && X509_check_issued(who.issuers.front().get(), x.certificate.get())
+             == X509_V_OK)
+      x.issuer = std::move(who.issuers.front());
   } else if (x.psks.empty()) {
     throw tls_error("there is neither a certificate (certfile, keyfile) nor a "
                     "file of pre-shared keys (psk_file)");
   }
   if (!options.sni_directory.empty())
     x.load_names(std::string{name});
+  if (!options.ocsp_file.empty()) {
+    const auto text = contents(options.ocsp_file);
+    try {
+      staple({text.begin(), text.end()});
+    } catch (const tls_error& e) {
+      refuse(options.ocsp_file, e.what());
+    }
+  }
 }
 
 tls_context::~tls_context() = default;
@@ -471,9 +537,18 @@ tls_context::certificates() const noexcept {
   return state_->certificates;
 }
 
-void tls_context::staple(std::vector<std::uint8_t> response) {
+std::vector<std::uint8_t> tls_context::ocsp_request() const {
+  state_->demand_issuer();
+  return net::ocsp_request(state_->certificate.get(), state_->issuer.get());
+}
+
+void tls_context::staple(std::vector<std::uint8_t> response) const {
+  state_->demand_issuer();
+  const auto valid = check_ocsp_response(response, state_->certificate.get(),
+                                         state_->issuer.get());
   const std::lock_guard lock(state_->response_mutex);
   state_->response = std::move(response);
+  state_->response_until = valid.until;
 }
 
 } // namespace troupe::net

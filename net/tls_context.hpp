@@ -74,8 +74,13 @@ public:
 
   ssl_ctx_st* native() const noexcept;
   const std::vector<certificate_expiry>& certificates() const noexcept;
-  /// What is stapled from now on; DER, empty for nothing.
-  void staple(std::vector<std::uint8_t> response);
+  /// The question to an OCSP responder about the listener's own certificate.
+  /// @throws tls_error  its file does not have the issuer behind it.
+  std::vector<std::uint8_t> ocsp_request() const;
+  /// Shows `response` (DER) with the listener's own certificate from now on,
+  /// until the response is out of date.
+  /// @throws tls_error  it is not one that may be shown: what was is kept.
+  void staple(std::vector<std::uint8_t> response) const;
 
   struct state;
 

@@ -57,6 +57,14 @@ broker::broker(const config::sources& sources, const config::settings& settings,
     access_(settings),
     bans_(std::filesystem::path{settings.node.data_dir} / "bans.jsonl", log,
           control),
+    ocsp_(log,
+          [this](bool good) {
+            auto& on = *node_->shared().homes.front();
+            on.post([&on, good] {
+              auto& numbers = on.numbers();
+              actors::count(good ? numbers.ocsp_good : numbers.ocsp_failed);
+            });
+          }),
     http_(control_, {settings.node.name, [this] { return stopping_; },
                      [this] { return observe(*node_); }}),
     workers_(control),
@@ -107,6 +115,7 @@ void broker::start() {
     tell_address("http", http_.address());
     http_.start();
   }
+  ocsp_.set(ocsp_jobs_of(settings_, listeners_));
   say_who_may_come();
   ctl_.start();
   announce("ready");
@@ -143,6 +152,7 @@ void broker::stop() {
   if (watchdog_)
     watchdog_->stop();
   bans_.stop();
+  ocsp_.stop();
   manager_.stopping("Telling clients and writing what is under way",
                     settings_.node.shutdown_timeout);
   node_->shared().no_more_questions = true;
@@ -241,6 +251,7 @@ reload_report broker::try_to_reload() {
   log_.set_limits(now.log);
   settings_ = now;
   listeners_ = std::move(listeners);
+  ocsp_.set(ocsp_jobs_of(settings_, listeners_));
   for (const auto& x : node_->listeners()) {
     const bool there =
       std::any_of(before.begin(), before.end(), [&](const auto& y) {

@@ -9,6 +9,7 @@
 #include "server/ctl_workers.hpp"
 #include "server/http_server.hpp"
 #include "server/log.hpp"
+#include "server/ocsp_stapler.hpp"
 #include "server/service_manager.hpp"
 #include "server/watchdog.hpp"
 
@@ -82,6 +83,7 @@ private:
   access access_;
   bans bans_;
   std::optional<actors::node> node_;
+  ocsp_stapler ocsp_;
   std::optional<watchdog> watchdog_;
   http_server http_;
   ctl_workers workers_;

@@ -153,6 +153,12 @@ listeners_of(const config::settings& from,
           one.tls = std::make_shared<net::tls_context>(
             tls_of(x.ssl), one.id(),
             known == before.end() ? nullptr : known->tls.get());
+          if (const auto& url = x.ssl.ocsp_responder_url; !url.empty()) {
+            if (!http_place::parse(url))
+              throw net::tls_error("ocsp.responder_url = \"" + url
+                                   + "\" is not http://host[:port]/path");
+            one.tls->ocsp_request(); // can it be asked at all?
+          }
         } catch (const net::tls_error& e) {
           problems += (problems.empty() ? "" : "\n")
                       + config::listener_section(kind, name)
@@ -170,6 +176,26 @@ listeners_of(const config::settings& from,
   });
   if (!problems.empty())
     throw std::runtime_error(problems);
+  return all;
+}
+
+std::vector<ocsp_stapler::job>
+ocsp_jobs_of(const config::settings& from,
+             const std::vector<actors::listener_options>& listeners) {
+  std::vector<ocsp_stapler::job> all;
+  config::for_each_kind(from.listeners, [&](auto kind, const auto& of_kind) {
+    for (const auto& [name, x] : of_kind) {
+      const auto place = http_place::parse(x.ssl.ocsp_responder_url);
+      const auto id =
+        std::string{config::listener_kinds.at(static_cast<std::size_t>(kind()))}
+        + ':' + name;
+      const auto at = std::find_if(listeners.begin(), listeners.end(),
+                                   [&](const auto& l) { return l.id() == id; });
+      if (place && at != listeners.end() && at->tls)
+        all.push_back({id, at->tls, *place, x.ssl.ocsp_refresh_interval,
+                       x.ssl.ocsp_timeout});
+    }
+  });
   return all;
 }
 

@@ -3,6 +3,7 @@
 
 #include "actors/listener_options.hpp"
 #include "config/sections.hpp"
+#include "server/ocsp_stapler.hpp"
 
 #include <vector>
 
@@ -16,5 +17,10 @@ namespace troupe::server {
 std::vector<actors::listener_options>
 listeners_of(const config::settings& from,
              const std::vector<actors::listener_options>& before);
+
+/// For those whose certificate has a responder to be asked.
+std::vector<ocsp_stapler::job>
+ocsp_jobs_of(const config::settings& from,
+             const std::vector<actors::listener_options>& listeners);
 
 } // namespace troupe::server

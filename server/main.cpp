@@ -1,6 +1,7 @@
 // The program: commands and their options.
 
 #include "config/load.hpp"
+#include "server/certs_commands.hpp"
 #include "server/config_commands.hpp"
 #include "server/ctl_client.hpp"
 #include "server/ctl_server.hpp"
@@ -124,6 +125,8 @@ int main(int argc, char** argv) {
   client.add_to(*ctl);
   server::passwd_commands passwd;
   passwd.add_to(app);
+  server::certs_commands certs;
+  certs.add_to(app);
   const server::self_description self(app);
 
   try {
@@ -145,6 +148,8 @@ int main(int argc, char** argv) {
   }
   if (passwd.chosen())
     return passwd.run();
+  if (certs.chosen())
+    return certs.run();
   if (diff->parsed() && !diff_from.empty())
     return server::diff_config(from.sources(), diff_from, diff_to, diff_json);
   const auto ask = [&](const std::filesystem::path& at) {

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ PATIENCE = 10.0
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK = 8, 9
-PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
+PINGREQ, PINGRESP, DISCONNECT, AUTH = 12, 13, 14, 15
 
 
 def troupe(*words, env=None, timeout=30):
@@ -179,10 +180,17 @@ def packet(first_byte, body):
 class Client:
     """One connection to a broker; blocking, with a deadline."""
 
-    def __init__(self, port, version=5):
+    def __init__(self, port, version=5, host="127.0.0.1"):
+        """@param port  a number, or the path of a Unix socket"""
         self.version = version
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.name = "%s:%s" % self.socket.getsockname()
+        if isinstance(port, int):
+            self.socket = socket.create_connection((host, port), PATIENCE)
+            self.name = "%s:%s" % self.socket.getsockname()[:2]
+        else:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(PATIENCE)
+            self.socket.connect(str(port))
+            self.name = ""
         self.input = bytearray()
 
     def __enter__(self):
@@ -226,15 +234,23 @@ class Client:
         return got[2]
 
     def connect(self, client_id, clean=True, keep_alive=60, code=0, expiry=0,
-                receive_maximum=0):
+                receive_maximum=0, user=None, password=None, will=None):
         """@param expiry           of the session, in seconds; of MQTT 5 only.
-        @param receive_maximum  likewise; 0: not said."""
+        @param receive_maximum  likewise; 0: not said.
+        @param will             topic of one with an empty payload."""
         lasting = b"\x11" + struct.pack(">I", expiry) if expiry else b""
         if receive_maximum:
             lasting += b"\x21" + struct.pack(">H", receive_maximum)
-        self.send(0x10, string("MQTT") + bytes([self.version, 2 * clean])
-                  + struct.pack(">H", keep_alive) + self.properties(lasting)
-                  + string(client_id))
+        flags = (2 * clean | 0x80 * (user is not None)
+                 | 0x40 * (password is not None) | 4 * (will is not None))
+        body = (string("MQTT") + bytes([self.version, flags])
+                + struct.pack(">H", keep_alive) + self.properties(lasting)
+                + string(client_id))
+        if will is not None:
+            body += self.properties() + string(will) + string("")
+        for one in (user, password):
+            body += b"" if one is None else string(one)
+        self.send(0x10, body)
         answer = self.expect(CONNACK)
         assert answer[1] == code, f"CONNACK {answer[1]:#x}"
         self.session_present = bool(answer[0])
@@ -284,3 +300,56 @@ class Client:
     def ping(self):
         self.send(0xC0)
         self.expect(PINGRESP)
+
+
+class TlsClient(Client):
+    """A client through TLS; `ca` is what it trusts."""
+
+    def __init__(self, port, ca, identity=None, version=5, host="127.0.0.1",
+                 name="localhost", context=None):
+        """@param identity  files of its certificate and of the key"""
+        super().__init__(port, version, host)
+        self.context = context or tls_context(ca, identity)
+        try:
+            self.socket = self.context.wrap_socket(self.socket,
+                                                   server_hostname=name)
+        except (OSError, ssl.SSLError):
+            self.socket.close()
+            raise
+
+
+def tls_context(ca, identity=None):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.load_verify_locations(ca)
+    if identity:
+        made.load_cert_chain(*identity)
+    return made
+
+
+class ConfiguredBroker(Broker):
+    """One with a configuration file that changes while it runs."""
+
+    def __init__(self, text, *settings, **more):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="troupe-test-"))
+        self.configuration = self.directory / "troupe.toml"
+        self.configuration.write_text(text)
+        if not any("log.rate_limit" in x for x in settings):
+            settings += ("log.rate_limit=infinity",)
+        super().__init__("log.format=json", *settings, directory=self.directory,
+                         words=("--config", str(self.configuration)), **more)
+
+    def reload(self, text=None, good=True):
+        """By SIGHUP. @returns what it logged about it."""
+        if text is not None:
+            self.configuration.write_text(text)
+        before = len(self.log())
+        self.process.send_signal(signal.SIGHUP)
+        end = "were read again" if good else "nothing was changed"
+        other = "nothing was changed" if good else "were read again"
+
+        def done():
+            log = self.log()[before:]
+            assert other not in log, log
+            return end in log and log.endswith("\n")
+        wait_until(done, "it is not reloaded: " + self.log()[before:])
+        return self.log()[before:]
