@@ -6,6 +6,7 @@
 #include "server/access.hpp"
 #include "server/bans.hpp"
 #include "server/ctl_server.hpp"
+#include "server/health.hpp"
 #include "server/http_server.hpp"
 #include "server/log.hpp"
 #include "server/service_manager.hpp"
@@ -77,6 +78,7 @@ private:
   access access_;
   bans bans_;
   std::optional<actors::node> node_;
+  std::optional<health> health_;
   std::optional<watchdog> watchdog_;
   http_server http_;
   ctl_server ctl_;

@@ -18,9 +18,9 @@ namespace {
 
 constexpr timeval patience{30, 0}; ///< for each part of the answer
 
-int fail(exit_code code, const std::string& text) {
-  std::fprintf(stderr, "troupe: %s\n", text.c_str());
-  return code;
+/// Why there is no answer, as `tell_failure` tells it.
+ctl_failure unavailable(std::string text) {
+  return {exit_unavailable, std::move(text)};
 }
 
 std::string why_not(const std::filesystem::path& at, int error) {
@@ -91,7 +91,39 @@ private:
   int fd_ = -1;
 };
 
+/// One question and its answer.
+ctl_answer exchange(const connection& broker, const std::filesystem::path& at,
+                    std::string_view command, const json::object& with) {
+  const json::object request{{"command", command}, {"with", with}};
+  std::string line;
+  if (!broker.send(json::serialize(request) + '\n') || !broker.receive(line))
+    return unavailable("the broker at " + at.string() + " gives no answer");
+  line.pop_back();
+  boost::system::error_code error;
+  const auto parsed = json::parse(line, error);
+  if (error || !parsed.is_object())
+    return unavailable("what listens at " + at.string()
+                       + " does not speak as a broker does");
+  const auto& got = parsed.get_object();
+  try {
+    if (const auto* why = got.if_contains("error")) {
+      const auto& said = why->at("text").as_string();
+      return ctl_failure{static_cast<exit_code>(why->at("code").as_int64()),
+                         {said.data(), said.size()}};
+    }
+    return got.at("answer");
+  } catch (const std::exception&) {
+    return unavailable("the broker's answer is not understood: is it of "
+                       "another version?");
+  }
+}
+
 } // namespace
+
+int tell_failure(const ctl_failure& why) {
+  std::fprintf(stderr, "troupe: %s\n", why.text.c_str());
+  return why.code;
+}
 
 void ctl_client::add_to(CLI::App& ctl) {
   ctl.add_flag("--json", json_, "Print the answer as JSON, for programs");
@@ -119,6 +151,11 @@ void ctl_client::add(CLI::App& to, const ctl_command& command) {
   made->callback([this, &command] { chosen_ = &command; });
   for (const auto& x : command.arguments) {
     auto& value = arguments_[std::string{command.name}][std::string{x.key}];
+    if (x.as == ctl_argument::kind::flag) {
+      made->add_flag_callback(
+        std::string{x.name}, [&value] { value = "true"; }, std::string{x.help});
+      continue;
+    }
     auto* option =
       made->add_option(std::string{x.name}, value, std::string{x.help});
     option->type_name("TEXT");
@@ -134,35 +171,25 @@ int ctl_client::run(const std::filesystem::path& at) const {
     for (const auto& [key, value] : its->second)
       if (!value.empty())
         with[key] = value;
-  const json::object request{{"command", chosen_->name}, {"with", with}};
   connection broker;
   if (const int error = broker.open(at); error != 0)
-    return fail(exit_unavailable, why_not(at, error));
-  std::string line;
-  if (!broker.send(json::serialize(request) + '\n') || !broker.receive(line))
-    return fail(exit_unavailable,
-                "the broker at " + at.string() + " gives no answer");
-  line.pop_back();
-  boost::system::error_code error;
-  const auto parsed = json::parse(line, error);
-  if (error || !parsed.is_object())
-    return fail(exit_unavailable, "what listens at " + at.string()
-                                    + " does not speak as a broker does");
-  const auto& got = parsed.get_object();
+    return tell_failure(unavailable(why_not(at, error)));
+  const auto ask = [&](const json::object& what) {
+    return exchange(broker, at, chosen_->name, what);
+  };
+  if (chosen_->converse != nullptr)
+    return chosen_->converse(ask, with, json_);
+  const auto answer = ask(with);
+  if (const auto* why = std::get_if<ctl_failure>(&answer))
+    return tell_failure(*why);
   try {
-    if (const auto* why = got.if_contains("error")) {
-      const auto& text = why->at("text").as_string();
-      return fail(static_cast<exit_code>(why->at("code").as_int64()),
-                  {text.data(), text.size()});
-    }
-    const auto& answer = got.at("answer");
-    const auto text =
-      json_ ? json::serialize(answer) + '\n' : chosen_->print(answer);
+    const auto& got = std::get<json::value>(answer);
+    const auto text = json_ ? json::serialize(got) + '\n' : chosen_->print(got);
     std::fwrite(text.data(), 1, text.size(), stdout);
   } catch (const std::exception&) {
-    return fail(exit_unavailable,
-                "the broker's answer is not understood: is it of another "
-                "version? --json shows it as it is");
+    return tell_failure(
+      unavailable("the broker's answer is not understood: is it of another "
+                  "version? --json shows it as it is"));
   }
   return exit_success;
 }

@@ -1,7 +1,10 @@
 #include "server/ctl_commands.hpp"
 
 #include "actors/node_storage.hpp"
+#include "server/ctl_alarms.hpp"
 #include "server/ctl_backlog.hpp"
+#include "server/ctl_hops.hpp"
+#include "server/ctl_trace.hpp"
 #include "server/json_fields.hpp"
 #include "server/metrics.hpp"
 #include "server/table.hpp"
@@ -265,7 +268,9 @@ ctl_answer metrics(actors::node& of, const ctl_facts&,
     x.read(now, samples);
     for (const auto& one : samples)
       rows.push_back(json::object{
-        {"name", one.labels.empty() ? x.name : x.name + '{' + one.labels + '}'},
+        {"name", one.labels.empty()
+                   ? x.name
+                   : x.name + std::string{one.suffix} + '{' + one.labels + '}'},
         {"type", to_string(x.type)},
         {"value", number_of(one.value)},
         {"help", x.help}});
@@ -328,6 +333,13 @@ constexpr ctl_argument group_places[] = {
   {"FILTER", "filter", "Topic filter, without $share/NAME/"},
 };
 
+/// A command that needs the node only.
+template <ctl_answer (*F)(actors::node&, const json::object&)>
+ctl_answer of_node(actors::node& of, const ctl_facts&,
+                   const json::object& with) {
+  return F(of, with);
+}
+
 constexpr ctl_command commands[] = {
   {"status", "How the node is, and what it holds", {}, status, print_status},
   {"clients list",
@@ -358,6 +370,31 @@ constexpr ctl_command commands[] = {
    group_places, groups_create, print_group},
   {"groups delete", "Keep them no longer than it has members", group_places,
    groups_delete, print_group},
+  {"hops",
+   "How long messages take within the broker",
+   {},
+   of_node<hops>,
+   print_hops},
+  {"slow",
+   "The slowest subscribers of late (slow_subs.enable)",
+   {},
+   of_node<slow>,
+   print_slow},
+  {"alarms", "What is wrong with the node now", alarms_arguments,
+   of_node<alarms>, print_alarms},
+  {"trace start", "Write what a client does, or becomes of messages, to a file",
+   trace_start_arguments, of_node<trace_start>, print_trace_started},
+  {"trace stop", "End a trace; its file stays", trace_place,
+   of_node<trace_stop>, print_trace_stopped},
+  {"trace list",
+   "The traces and their files",
+   {},
+   of_node<trace_list>,
+   print_traces},
+  {"trace show", "The lines of a trace: JSON, one object each",
+   trace_show_arguments, of_node<trace_show>, print_trace, show_trace},
+  {"trace delete", "Take a trace and its file away", trace_place,
+   of_node<trace_delete>, print_trace_deleted},
   {"backup", "Copy the data of the running broker", directory_place, backup,
    print_backup},
 };
@@ -365,6 +402,7 @@ constexpr ctl_command commands[] = {
 constexpr ctl_group groups[] = {
   {"clients", "Connected clients"},
   {"groups", "Durable shared groups"},
+  {"trace", "What clients do and what becomes of messages, in files"},
 };
 
 ctl_answer carry_out(std::string_view request, actors::node& of,

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,11 +29,16 @@ struct ctl_failure {
 using ctl_answer = std::variant<boost::json::value, ctl_failure>;
 
 struct ctl_argument {
+  enum class kind : std::uint8_t { text, flag };
   std::string_view name; ///< `--client` is an option, `ID` a place; upper case
                          ///< names the places in usage texts
   std::string_view key;  ///< in the request
   std::string_view help;
+  kind as = kind::text; ///< a flag is "true" or missing
 };
+
+/// Sends the command with these arguments, in `troupe ctl`.
+using ctl_exchange = std::function<ctl_answer(const boost::json::object& with)>;
 
 /// One command. `answer` runs in the broker, `print` in `troupe ctl`.
 struct ctl_command {
@@ -45,6 +51,10 @@ struct ctl_command {
                        const boost::json::object& with);
   /// What `answer` gave, for people.
   std::string (*print)(const boost::json::value& answer);
+  /// In place of one question and one answer; null mostly.
+  /// @returns the exit code; a failure is told already
+  int (*converse)(const ctl_exchange& ask, const boost::json::object& with,
+                  bool as_json) = nullptr;
 };
 
 /// Every command, in the order of the help. A new one is a row here.
@@ -64,5 +74,8 @@ boost::json::value answer_ctl(std::string_view request, actors::node& of,
                               const ctl_facts& facts);
 /// The answer that is an error.
 boost::json::value ctl_error(const ctl_failure& why);
+
+/// Prints why there is no answer. @returns the exit code
+int tell_failure(const ctl_failure& why);
 
 } // namespace troupe::server
