@@ -15,6 +15,13 @@ using protocol::packet_type;
 using protocol::protocol_version;
 using protocol::reason_code;
 
+namespace {
+/// How long a publisher is not read before it is looked whether it may be:
+/// when commits are late, and when queues are long.
+constexpr std::chrono::milliseconds commits_every{100};
+constexpr std::chrono::milliseconds queues_every{1'000};
+} // namespace
+
 connection::connection(caf::actor_config& config, home& on, int fd,
                        const listener_scope& of, const net::endpoint& peer)
   : pinned_actor(config, on),
@@ -247,6 +254,8 @@ bool connection::on_packet(const protocol::frame& in) {
 
 bool connection::on_live_packet(const protocol::frame& in) {
   auto& numbers = at().numbers();
+  if (at().tracing() && !replaying_)
+    trace_in(in);
   switch (in.type()) {
   case packet_type::publish:
     return on_publish(in);
@@ -289,6 +298,8 @@ bool connection::on_live_packet(const protocol::frame& in) {
     count(numbers.pingresp_sent);
     count(numbers.packets_sent);
     wants_flush();
+    if (at().tracing())
+      trace_out(packet_type::pingresp, 0, {});
     return true;
   }
   case packet_type::disconnect:
@@ -346,6 +357,8 @@ bool connection::on_publish(const protocol::frame& in) {
   if (auto* looked_at = at().watched())
     looked_at->topics.add(packet.topic, packet.payload.size());
   const auto answer = session_->on_publish(packet, in, allowed == verdict::yes);
+  if (at().slows_publishers() && answer == reason_code::success)
+    slow_down();
   return answer == reason_code::success || fail(answer, "refused PUBLISH");
 }
 
@@ -454,6 +467,24 @@ void connection::charge(auth::token_bucket pace::*bucket,
   arm_timer();
 }
 
+bool connection::commits_late() const noexcept {
+  return slowed_ && session_ != nullptr
+         && (at().overload().commits_late
+             || commit_bound::exceeded(session_->uncommitted_bytes(),
+                                       at().overload_limits(), true));
+}
+
+void connection::slow_down() {
+  slowed_ = true;
+  if (!std::exchange(paced_, true))
+    count(at().numbers().overload_slowed);
+  // Only what is committed gets less by itself. What is queued may wait for
+  // acknowledgements behind what this client publishes: it is read a little.
+  go_on_at_ = std::max(
+    go_on_at_, at().now() + (commits_late() ? commits_every : queues_every));
+  arm_timer();
+}
+
 // ---- time ------------------------------------------------------------------
 
 void connection::arm_timer() {
@@ -488,8 +519,10 @@ void connection::on_timer() {
     end(false, false, "the client does not read");
     return;
   }
+  if (paced_ && now >= go_on_at_ && commits_late())
+    go_on_at_ = now + commits_every;
   if (paced_ && now >= go_on_at_) {
-    paced_ = false;
+    paced_ = slowed_ = false;
     take_what_waited();
     if (fd_ < 0)
       return;
@@ -548,6 +581,8 @@ void connection::close(reason_code why, std::string_view cause, bool discard) {
                                     packet_limit_)) {
       count(at().numbers().disconnect_sent);
       count(at().numbers().packets_sent);
+      if (at().tracing())
+        trace_out(packet_type::disconnect, 0, {&why, 1});
     }
   }
   end(false, discard, cause);
@@ -558,6 +593,8 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
     return;
   if (fd_ >= 0 && !write_blocked_ && has_output())
     send_some();
+  if (at().tracing())
+    trace_cause("disconnected", cause);
   if (session_ != nullptr || phase_ != phase::awaiting_connect)
     at().log({log_level::debug, "connection.closed", cause,
               session_ != nullptr ? std::string_view{session_->client_id()}
@@ -581,6 +618,7 @@ void connection::close_socket() {
   at().forget(*this);
   net::timing_wheel::disarm(*this);
   output_.reset();
+  count_unsent();
   if (fd_ < 0)
     return;
   end_transport();

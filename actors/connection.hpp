@@ -53,6 +53,19 @@ public:
   bool writable() const noexcept {
     return !output_ || output_->size() < scope_.options().output_high_watermark;
   }
+  /// Whether its socket takes no more for now.
+  bool blocked() const noexcept { return write_blocked_; }
+  /// Does not read it for a while: more waits than should.
+  void slow_down();
+  /// Which traces follow this client.
+  trace_mask traces_of_this() const;
+  /// A line of a trace about this client.
+  trace_event trace_line(std::string_view event) const;
+  trace_event trace_line(std::string_view event,
+                         const protocol::message& what) const;
+  void write_trace(trace_mask to, trace_event&& line) const {
+    at().write_trace(to, std::move(line));
+  }
   /// What holds for clients of its listener.
   const mqtt_options& limits() const noexcept { return scope_.mqtt(); }
   /// What stands in front of all topics of this client; empty: nothing.
@@ -277,6 +290,22 @@ private:
   void write(bool may_end = true);
   void on_write_error(int error, bool may_end);
   void wants_flush();
+  /// Tells the home how much waits for the socket.
+  void count_unsent() noexcept;
+  bool commits_late() const noexcept;
+  // connection_trace.cpp; only while something is traced
+  trace_event with_names(trace_event line) const;
+  void trace_connect(const protocol::connect_packet& in) const;
+  void trace_cause(std::string_view event, std::string_view cause) const;
+  void trace_refused(protocol::reason_code why, std::string_view cause) const;
+  void trace_connected(bool session_present) const;
+  void trace_in(const protocol::frame& in) const;
+  void trace_out(protocol::packet_type type, std::uint16_t packet_identifier,
+                 std::span<const protocol::reason_code> reasons) const;
+  void trace_sent(const protocol::message& what,
+                  const protocol::delivery& how) const;
+  void trace_decision(const auth::request& what, auth::decision answer,
+                      std::string_view by) const;
   void hold_buffers();
   output& out();
   /// One call of the socket, or of what lies before it. @returns as send(2).
@@ -316,8 +345,10 @@ private:
   bool replays_ = false;     ///< the next packet was held
   bool replaying_ = false;   ///< this packet was held: it is counted
   bool paced_ = false;       ///< it sent more than it may
+  bool slowed_ = false;      ///< by `slow_down`; `paced_` is set as well
   bool left_unread_ = false; ///< `read` stopped before the socket was empty
   std::uint16_t keep_alive_ = 0; ///< seconds, 0: off
+  std::uint32_t unsent_ = 0;     ///< as counted
   client_ref self_;
   session* session_ = nullptr;
   const listener_scope& scope_;

@@ -155,6 +155,9 @@ bool connection::decide(const auth::chain_answer& answer) {
   count(numbers.authentication_success);
   if (!answer.said.who.user_name.empty())
     user_name_ = std::make_unique<std::string>(answer.said.who.user_name);
+  if (at().tracing())
+    trace_cause("authenticated",
+                answer.by ? answer.by->name() : std::string_view{"anonymous"});
   return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
 }
 
@@ -200,12 +203,16 @@ auth::decision connection::may(const auth::request& what) {
   auto& its = *decisions_;
   if (const auto known = its.cache.find(what, access.generation, at().now())) {
     count(numbers.authorization_cache_hit);
+    if (at().tracing())
+      trace_decision(what, *known, "");
     return *known;
   }
   count(numbers.authorization_cache_miss);
   if (its.late && its.late->is(what)) {
     const auto answer = its.late->answer;
     its.late.reset();
+    if (at().tracing())
+      trace_decision(what, answer, "");
     return answer;
   }
   auth::authorization_chain::answered then;
@@ -221,6 +228,8 @@ auth::decision connection::may(const auth::request& what) {
     };
   const auto said = access.authorization->authorize(
     identity(), account_ && account_->superuser, what, then);
+  if (at().tracing() && said.what != auth::decision::later)
+    trace_decision(what, said.what, said.by);
   if (said.what != auth::decision::later)
     its.cache.store(what, said.what, access.generation, true, at().now());
   else

@@ -60,6 +60,8 @@ bool connection::on_connect(const protocol::frame& in) {
   take_connect(packet);
   take_will(packet);
   take_names_of_certificate();
+  if (at().tracing())
+    trace_connect(packet);
   if (!is_welcome())
     return false;
   if (packet.authentication_method) {
@@ -86,7 +88,9 @@ bool connection::on_connect(const protocol::frame& in) {
 
 bool connection::check_connect(const protocol::connect_packet& in) {
   const auto& rules = limits();
-  const auto no = [this](reason_code why, std::string_view cause) {
+  const auto no = [&](reason_code why, std::string_view cause) {
+    handshake_ = std::make_unique<handshake>(); // who it was, for the log
+    handshake_->client_id = in.client_id;
     refuse(why, cause);
     return false;
   };
@@ -97,6 +101,15 @@ bool connection::check_connect(const protocol::connect_packet& in) {
               "the listener's versions leave this one out");
   if (at().shared().stopping.load(std::memory_order_relaxed))
     return no(reason_code::server_unavailable, "the server is shutting down");
+  if (const auto& overload = at().overload();
+      overload.level == overload_level::refusing) {
+    count(at().numbers().overload_refused);
+    if (version_ != protocol_version::mqtt_5_0)
+      return no(reason_code::server_unavailable, "the node is overloaded");
+    return overload.memory_high
+             ? no(reason_code::quota_exceeded, "the node is short of memory")
+             : no(reason_code::server_busy, "too much waits in the node");
+  }
   if (in.client_id.empty() && version_ == protocol_version::mqtt_3_1_1
       && !in.clean_start)
     return no(reason_code::client_identifier_not_valid,
@@ -275,6 +288,8 @@ bool connection::authenticate(protocol::bytes_view data) {
   handshake_->final_data = std::move(step.data);
   if (!step.who.user_name.empty())
     user_name_ = std::make_unique<std::string>(step.who.user_name);
+  if (at().tracing())
+    trace_cause("authenticated", authentication_->method);
   return admit(
     {step.who.superuser, step.who.version, at().access().method_accounts});
 }
@@ -332,6 +347,10 @@ void connection::handle(client_event& what) {
     if (session_ == nullptr)
       return;
     count(at().numbers().session_takenover);
+    if (at().tracing())
+      trace_cause("session taken over", evict->discard
+                                          ? "by a connection with Clean Start"
+                                          : "by a connection that resumes it");
     if (version_ == protocol_version::mqtt_5_0 && fd_ >= 0) {
       protocol::disconnect_packet packet;
       packet.reason = reason_code::session_taken_over; // [MQTT-3.1.4-3]
@@ -394,6 +413,8 @@ void connection::granted(cluster::claim_granted& x) {
   const bool lost = x.record && drop_what_is_not_allowed() != 0;
   last_read_ = connected_at_ = at().now();
   handshake_ = std::make_unique<handshake>(std::move(*said));
+  if (at().tracing())
+    trace_connected(x.session_present);
   send_connack(x.session_present);
   handshake_.reset();
   count(numbers.client_connected);
@@ -450,6 +471,8 @@ void connection::send_connack(bool session_present) {
 
 void connection::refuse(reason_code why, std::string_view cause) {
   auto& numbers = at().numbers();
+  if (at().tracing())
+    trace_refused(why, cause);
   protocol::connack_packet packet;
   packet.reason = why;
   if (version_ == protocol_version::mqtt_5_0)

@@ -31,6 +31,11 @@ void connection::send(const protocol::message& message,
     encode(message, for_this_client(message, how));
   else
     encode(message, how);
+  if (message.is_live() && !how.retain
+      && how.qos != protocol::qos::exactly_once)
+    out().times().note(message.received_exactly(), at().now());
+  if (at().tracing())
+    trace_sent(message, how);
   ++sent_;
   count(at().numbers().packets_sent);
   count(at().numbers().publish_sent);
@@ -105,6 +110,8 @@ void connection::send_ack(packet_type type, std::uint16_t packet_identifier,
   packet.packet_identifier = packet_identifier;
   packet.reason = reason;
   protocol::encode_ack(out().bytes(), packet, version_, packet_limit_);
+  if (at().tracing())
+    trace_out(type, packet_identifier, {&reason, 1});
   wants_flush();
 }
 
@@ -115,6 +122,8 @@ void connection::send_suback(std::uint16_t packet_identifier,
   packet.reasons = reasons;
   protocol::encode_suback(out().bytes(), packet, version_, packet_limit_);
   count(at().numbers().suback_sent);
+  if (at().tracing())
+    trace_out(packet_type::suback, packet_identifier, reasons);
   count(at().numbers().packets_sent);
   wants_flush();
 }
@@ -125,6 +134,8 @@ void connection::send_unsuback(std::uint16_t packet_identifier,
   packet.packet_identifier = packet_identifier;
   packet.reasons = reasons;
   protocol::encode_unsuback(out().bytes(), packet, version_, packet_limit_);
+  if (at().tracing())
+    trace_out(packet_type::unsuback, packet_identifier, reasons);
   count(at().numbers().unsuback_sent);
   count(at().numbers().packets_sent);
   wants_flush();
@@ -153,8 +164,25 @@ void connection::wants_flush() {
 
 void connection::flush() {
   const caf::strong_actor_ptr keep{ctrl()};
-  if (fd_ >= 0 && !write_blocked_)
+  if (fd_ < 0)
+    return;
+  if (write_blocked_)
+    count_unsent();
+  else
     write();
+}
+
+void connection::count_unsent() noexcept {
+  const auto now = fd_ >= 0 && write_blocked_ && output_
+                     ? static_cast<std::uint32_t>(output_->size())
+                     : 0U;
+  if (now == unsent_)
+    return;
+  auto& numbers = at().numbers();
+  count(numbers.unsent_bytes, std::int64_t{now} - std::int64_t{unsent_});
+  if ((now == 0) != (unsent_ == 0))
+    count(numbers.blocked, std::int64_t{now != 0 ? 1 : -1});
+  unsent_ = now;
 }
 
 bool connection::has_output() const noexcept {
@@ -212,6 +240,8 @@ void connection::write(bool may_end) {
       return;
     }
     blocked_since_ = at().now();
+    if (output_ && output_->empty())
+      at().wrote(output_->times());
     if (output_ && output_->empty() && session_ != nullptr
         && session_->rules().queued() > 0)
       session_->pump();
@@ -219,6 +249,8 @@ void connection::write(bool may_end) {
   writing_ = false;
   if (output_)
     at().outputs().take_back(std::move(output_));
+  if (unsent_ != 0)
+    count_unsent(); // nothing is left
   if (write_blocked_) {
     write_blocked_ = false;
     reading_paused_ = waits() && reading_paused_;
@@ -252,6 +284,7 @@ void connection::on_write_error(int error, bool may_end) {
     blocked_since_ = at().now();
     arm_timer();
   }
+  count_unsent();
   // A client that does not read is not read from either once a lot waits for
   // it: its requests must not pile up here.
   reading_paused_ = reading_paused_ || !writable();

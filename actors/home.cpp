@@ -39,7 +39,12 @@ shared_state::shared_state(caf::actor_system& actors,
     credits(settings.actors.reactors * settings.actors.reactors),
     shard_credits(settings.actors.reactors),
     retained_in_shard(settings.actors.shards),
-    admission(settings.admission) {}
+    admission(settings.admission),
+    tracer({settings.trace_directory},
+           [this](const std::shared_ptr<const trace_set>& now) {
+             for (auto& x : homes)
+               x->post([on = x.get(), now] { on->set_traces(now); });
+           }) {}
 
 bool shared_state::hold_exclusive(std::string_view filter,
                                   std::uint64_t client) {
@@ -69,7 +74,11 @@ home::home(shared_state& shared, const net::reactor_options& options)
     access_(shared.options.access),
     access_cache_(access_->cache),
     bans_(std::make_shared<const auth::ban_list>()),
-    openings_(shared.options.actors.max_handshakes),
+    openings_(shared.options.observation.max_handshakes),
+    overload_(shared.options.observation.overload),
+    notes_slow_(shared.options.observation.slow_subs.enable),
+    slow_subs_(shared.options.observation.slow_subs),
+    traces_(std::make_shared<const trace_set>()),
     random_(shared.options.world.random()),
     reads_(shared.options.actors.read_buffer),
     cache_(shared.options.actors.match_cache),
@@ -493,9 +502,12 @@ void home::redeliver(const message_ptr& message, shard_position position,
     return;
   }
   count(numbers_.routed);
-  count_drop(numbers_, session_of(from) != nullptr
-                         ? protocol::drop_reason::queue_full
-                         : protocol::drop_reason::session_ended);
+  const auto why = session_of(from) != nullptr
+                     ? protocol::drop_reason::queue_full
+                     : protocol::drop_reason::session_ended;
+  count_drop(numbers_, why);
+  if (tracing())
+    trace_message("dropped", *message, position, name_of(why));
 }
 
 void home::publish(const message_ptr& message) {
@@ -591,6 +603,12 @@ void home::send_batches() {
 
 void home::before_flush() {
   send_batches();
+  if (!routed_.empty()) {
+    const auto at = exact_now();
+    routed_.take([&](const hop_times::entry& x) {
+      numbers_.of(hop::routed).record(at - x.received, x.count);
+    });
+  }
   if (sent_in_turn_ > help_at_most)
     wake_others(); // they work while this one writes
 }
@@ -599,6 +617,90 @@ void home::begin_of_turn() {
   helper_ = std::exchange(driven, this);
   sent_in_turn_ = 0;
   turn_began_ = shared_.graveyard.turn_began();
+  if (now() >= look_at_load_)
+    look_at_load();
+}
+
+void home::look_at_load() {
+  // In a millisecond a reactor reads about a megabyte.
+  constexpr std::chrono::milliseconds often{1};
+  look_at_load_ = now() + often;
+  overload_rules::figures all;
+  std::int64_t uncommitted = 0;
+  std::int64_t queued = 0;
+  std::int64_t unsent = 0;
+  for (const auto& x : shared_.homes) {
+    const auto& its = x->numbers();
+    uncommitted += its.uncommitted_bytes.load(std::memory_order_relaxed);
+    queued += its.queued_bytes.load(std::memory_order_relaxed);
+    unsent += its.unsent_bytes.load(std::memory_order_relaxed);
+  }
+  const auto bytes = [](std::int64_t x) { // parts of it are read at moments
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, x));
+  };
+  all.uncommitted = bytes(uncommitted);
+  all.queued = bytes(queued);
+  all.unsent = bytes(unsent);
+  all.memory_high = shared_.memory_high.load(std::memory_order_relaxed);
+  const auto before = overload_.last().level;
+  const auto level = overload_.look(all).level;
+  if (level == before)
+    return;
+  sheds_qos0_ = level >= overload_level::shedding;
+  slows_publishers_ = level >= overload_level::slowing;
+  if (index() != 0)
+    return; // the others come to the same
+  count(numbers_.overload_level,
+        static_cast<std::int64_t>(level) - static_cast<std::int64_t>(before));
+  const auto mb = [](std::uint64_t x) {
+    return std::to_string(x >> 20U) + " MB ";
+  };
+  log({level > before ? log_level::warning : log_level::info,
+       "overload",
+       "step " + std::string{overload_level_names.at(std::size_t(level))}
+         + " after " + std::string{overload_level_names.at(std::size_t(before))}
+         + ": " + mb(all.uncommitted) + "wait to be committed, "
+         + mb(all.queued) + "in queues, " + mb(all.unsent) + "for sockets"
+         + (all.memory_high ? ", and memory is short" : ""),
+       {},
+       {}});
+}
+
+void home::set_observation(const observation_options& to) {
+  overload_.set_options(to.overload);
+  slow_subs_.set_options(to.slow_subs);
+  notes_slow_ = to.slow_subs.enable;
+  openings_.limit(to.max_handshakes);
+  look_at_load_ = {};
+}
+
+// ---- how long it takes -----------------------------------------------------
+
+void home::wrote(hop_times& what) {
+  if (what.empty())
+    return;
+  // A write takes a few microseconds: what so many take is not seen.
+  constexpr std::size_t together = 8;
+  what.take([this](const hop_times::entry& x) { written_.push_back(x); });
+  if (++writes_ == together)
+    note_written(exact_now());
+}
+
+void home::note_written(std::chrono::steady_clock::time_point at) {
+  writes_ = 0;
+  for (const auto& x : written_) {
+    numbers_.of(hop::written).record(at - x.taken, x.count);
+    numbers_.of(hop::whole).record(at - x.received, x.count);
+  }
+  written_.clear();
+}
+
+void home::turn_took(std::chrono::steady_clock::duration length) {
+  if (shared_.options.world.drive)
+    length = {}; // its clock stands still meanwhile
+  numbers_.of(hop::turn).record(length);
+  if (!written_.empty())
+    note_written(now() + length);
 }
 
 bool home::may_read() {

@@ -4,6 +4,7 @@
 #include "actors/access_control.hpp"
 #include "actors/activity.hpp"
 #include "actors/admission.hpp"
+#include "actors/alarm_board.hpp"
 #include "actors/batch.hpp"
 #include "actors/inquiries.hpp"
 #include "actors/metrics.hpp"
@@ -12,6 +13,8 @@
 #include "actors/output.hpp"
 #include "actors/pinned_actor.hpp"
 #include "actors/subscription_index.hpp"
+#include "actors/trace_event.hpp"
+#include "actors/tracer.hpp"
 #include "cluster/time_base.hpp"
 #include "net/reactor.hpp"
 #include "protocol/read_block.hpp"
@@ -85,6 +88,8 @@ struct shared_state {
   }
 
   actors::admission admission;
+  actors::tracer tracer;
+  alarm_board alarms;
 
   std::atomic<std::size_t> connections{0};
   std::atomic<bool> stopping{false};
@@ -92,6 +97,8 @@ struct shared_state {
   std::atomic<bool> no_more_questions{false};
   /// Nothing is taken that would need the disk.
   std::atomic<bool> disk_full{false};
+  /// The process has more memory than it should: nobody new is taken.
+  std::atomic<bool> memory_high{false};
 
   /// `$exclusive/` filters and the hash of who holds them.
   bool hold_exclusive(std::string_view filter, std::uint64_t client);
@@ -133,6 +140,18 @@ public:
   bool keeps_on_disk() const noexcept {
     return shared_.options.storage.has_value();
   }
+  /// What to do about all that waits; looked at every millisecond.
+  const overload_rules::verdict& overload() const noexcept {
+    return overload_.last();
+  }
+  const overload_options& overload_limits() const noexcept {
+    return overload_.options();
+  }
+  bool sheds_qos0() const noexcept { return sheds_qos0_; }
+  bool slows_publishers() const noexcept { return slows_publishers_; }
+  slow_subscriptions& slow_subs() noexcept { return slow_subs_; }
+  bool notes_slow() const noexcept { return notes_slow_; }
+  void set_observation(const observation_options& to);
   metrics& numbers() noexcept { return numbers_; }
   const metrics& numbers() const noexcept { return numbers_; }
   std::minstd_rand& random() noexcept { return random_; }
@@ -203,6 +222,38 @@ public:
   void redeliver(const message_ptr& message, shard_position position,
                  shared_group& group, client_ref from, std::uint32_t attempts);
 
+  // ---- how long it takes ---------------------------------------------------
+
+  /// A message that came in this turn is with its receivers' reactors when the
+  /// batches of the turn are sent.
+  void routed_now() noexcept { routed_.note(now(), now()); }
+  /// These are written. The clock is read for several sockets together.
+  void wrote(hop_times& what);
+  /// The clock between two turns' readings.
+  std::chrono::steady_clock::time_point exact_now() const {
+    return shared_.options.world.drive ? now()
+                                       : std::chrono::steady_clock::now();
+  }
+
+  // ---- traces --------------------------------------------------------------
+
+  /// Whether anything is traced: the one thing that is asked otherwise.
+  bool tracing() const noexcept { return tracing_; }
+  const trace_set& traces() const noexcept { return *traces_; }
+  void set_traces(std::shared_ptr<const trace_set> to);
+  /// Which traces follow this message, wherever it is.
+  trace_mask traces_of(const protocol::message& what) const;
+  trace_event trace_line(std::string_view event) const;
+  /// Likewise, with what tells this message from others, in all its lines.
+  trace_event trace_line(std::string_view event,
+                         const protocol::message& what) const;
+  void write_trace(trace_mask to, trace_event&& line) {
+    shared_.tracer.write(to, line.take());
+  }
+  /// What becomes of a message where no client is concerned.
+  void trace_message(std::string_view event, const protocol::message& what,
+                     shard_position position, std::string_view cause = {});
+
   /// A message that the node itself publishes: wills, `$SYS`.
   void publish(const message_ptr& message);
 
@@ -252,6 +303,9 @@ private:
   void begin_of_turn() override;
   void end_of_turn() override;
   void on_start() override;
+  void turn_took(std::chrono::steady_clock::duration length) override;
+  void note_written(std::chrono::steady_clock::time_point at);
+  void look_at_load();
 
   /// @param last  as of `session::deliver`.
   void deliver_here(const message_ptr& message, message_ptr* last,
@@ -298,6 +352,17 @@ private:
   std::vector<client_ref> to_read_;
   std::vector<client_ref> reading_;
   metrics numbers_;
+  hop_times routed_;
+  std::vector<hop_times::entry> written_; ///< since the clock was read
+  std::size_t writes_ = 0;                ///< likewise
+  overload_rules overload_;
+  std::chrono::steady_clock::time_point look_at_load_;
+  bool sheds_qos0_ = false;
+  bool slows_publishers_ = false;
+  bool notes_slow_ = false;
+  bool tracing_ = false;
+  slow_subscriptions slow_subs_;
+  std::shared_ptr<const trace_set> traces_;
   std::minstd_rand random_;
   protocol::read_blocks reads_;
   output_pool outputs_;

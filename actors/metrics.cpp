@@ -2,6 +2,31 @@
 
 namespace troupe::actors {
 
+std::string_view name_of(protocol::drop_reason why) noexcept {
+  using protocol::drop_reason;
+  switch (why) {
+  case drop_reason::none:
+    break;
+  case drop_reason::queue_full:
+    return "queue_full";
+  case drop_reason::qos0_slow:
+    return "qos0_slow";
+  case drop_reason::expired:
+    return "expired";
+  case drop_reason::too_large:
+    return "too_large";
+  case drop_reason::no_local:
+    return "no_local";
+  case drop_reason::session_ended:
+    return "session_ended";
+  case drop_reason::refused:
+    return "refused";
+  case drop_reason::share_member_gone:
+    return "share_member_gone";
+  }
+  return "none";
+}
+
 void count_drop(metrics& into, protocol::drop_reason why,
                 std::uint64_t by) noexcept {
   using protocol::drop_reason;

@@ -2,6 +2,7 @@
 // What the node counts. Every counter is raised where its event happens and
 // none is derived from another.
 
+#include "actors/hop_histogram.hpp"
 #include "protocol/client_session.hpp"
 
 #include <array>
@@ -137,6 +138,14 @@ namespace troupe::actors {
   X(paced, "client.paced", "Times a client was faster than it may be")         \
   X(authentication_failure, "authentication.failure",                          \
     "Enhanced authentications failed")                                         \
+  X(overload_shed, "overload.shed",                                            \
+    "QoS 0 messages to slow readers dropped since too much waits in the node") \
+  X(overload_slowed, "overload.slowed",                                        \
+    "Times a client was not read since too much waits")                        \
+  X(overload_refused, "overload.refused",                                      \
+    "CONNECT refused since too much waits, or memory is short")                \
+  X(slow_deliveries, "slow_subs.deliveries",                                   \
+    "Deliveries that took longer than slow_subs.threshold")                    \
   X(close_idle, "connections.closed.no_connect", "Closed: no CONNECT in time") \
   X(close_keepalive, "connections.closed.keep_alive", "Closed: Keep Alive")    \
   X(close_send_timeout, "connections.closed.send_timeout",                     \
@@ -213,6 +222,18 @@ struct metrics {
   std::atomic<std::int64_t> backlog_bytes{0};
   std::atomic<std::int64_t> resident_rows{0};
   std::atomic<std::int64_t> offline_sessions{0};
+  /// Bytes that wait: in shards to be committed, in the queues of sessions that
+  /// are connected, and for sockets that take no more.
+  std::atomic<std::int64_t> uncommitted_bytes{0};
+  std::atomic<std::int64_t> queued_bytes{0};
+  std::atomic<std::int64_t> unsent_bytes{0};
+  std::atomic<std::int64_t> blocked{0};        ///< such sockets
+  std::atomic<std::int64_t> overload_level{0}; ///< of the first reactor only
+
+  std::array<hop_histogram, hop_names.size()> hops;
+  hop_histogram& of(hop which) noexcept {
+    return hops[static_cast<std::size_t>(which)];
+  }
 };
 
 struct counter_description {
@@ -234,6 +255,9 @@ inline void count(std::atomic<T>& counter, T by = 1) noexcept {
   counter.store(counter.load(std::memory_order_relaxed) + by,
                 std::memory_order_relaxed);
 }
+
+/// In traces: `queue_full`.
+std::string_view name_of(protocol::drop_reason why) noexcept;
 
 /// Counts one message that was dropped for `why`.
 void count_drop(metrics& into, protocol::drop_reason why,

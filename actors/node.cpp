@@ -330,6 +330,10 @@ void node::change(const settings& to) {
       static_cast<std::int64_t>(to.sys_heartbeat_interval.count()));
 }
 
+void node::set_observation(const observation_options& to) {
+  on_all([&](home& on) { on.set_observation(to); });
+}
+
 void node::set_access(std::shared_ptr<const access_control> to) {
   on_all([&](home& on) { on.set_access(to); });
 }
@@ -418,6 +422,7 @@ void node::stop() {
     x->stop_and_join();
   // A reactor may have ended with an actor's last mail unread.
   end_without_threads();
+  shared_->tracer.close();
   if (storage_)
     storage_->stop();
   shared_->graveyard.drain();
@@ -525,6 +530,57 @@ node::numbers node::count_all() {
       .cache_bytes = storage_->cache_bytes()};
   }
   return all;
+}
+
+std::array<hop_snapshot, hop_names.size()> node::hops() const {
+  std::array<hop_snapshot, hop_names.size()> all;
+  for (const auto& x : shared_->homes)
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all.at(i).merge(x->numbers().hops.at(i).read());
+  return all;
+}
+
+node::waiting node::load() const {
+  std::array<std::int64_t, 5> all{};
+  for (const auto& on : shared_->homes) {
+    const auto& x = on->numbers();
+    all[0] += x.uncommitted_bytes.load();
+    all[1] += x.queued_bytes.load();
+    all[2] += x.unsent_bytes.load();
+    all[3] += x.blocked.load();
+    all[4] += x.overload_level.load();
+  }
+  const auto at = [&](std::size_t i) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, all.at(i)));
+  };
+  return {at(0), at(1), at(2), at(3), static_cast<overload_level>(at(4))};
+}
+
+std::vector<slow_subscriptions::entry> node::slow_subscribers() {
+  std::vector<slow_subscriptions::entry> all;
+  std::mutex guard;
+  std::size_t most = 0;
+  on_all([&](home& on) {
+    auto its = on.slow_subs().list(on.now());
+    const std::lock_guard lock(guard);
+    most = on.slow_subs().options().top;
+    std::move(its.begin(), its.end(), std::back_inserter(all));
+  });
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.took > b.took;
+  });
+  if (all.size() > most)
+    all.resize(most);
+  return all;
+}
+
+slow_subs_options node::slow_subs() {
+  slow_subs_options now;
+  on_all([&](home& on) {
+    if (on.index() == 0)
+      now = on.slow_subs().options();
+  });
+  return now;
 }
 
 template <class F>

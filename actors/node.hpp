@@ -73,6 +73,11 @@ public:
   /// @throws std::runtime_error naming the listener that cannot be opened:
   ///         nothing was changed then.
   void change(const settings& to);
+  void set_observation(const observation_options& to);
+  /// The process has more memory than it should, or no longer.
+  void set_memory_high(bool high) noexcept {
+    shared_->memory_high.store(high, std::memory_order_relaxed);
+  }
   void set_access(std::shared_ptr<const access_control> to);
   /// Bans, and what counts wrong logins. Thread-safe.
   actors::admission& admission() noexcept { return shared_->admission; }
@@ -144,6 +149,24 @@ public:
     } storage;
   };
   numbers count_all();
+
+  /// How long each hop takes, of all reactors together; by `hop`.
+  std::array<hop_snapshot, hop_names.size()> hops() const;
+  /// What waits, as it was counted last.
+  struct waiting {
+    std::uint64_t uncommitted_bytes = 0;
+    std::uint64_t queued_bytes = 0;
+    std::uint64_t unsent_bytes = 0;
+    std::uint64_t blocked = 0; ///< sockets that take no more
+    overload_level level = overload_level::none;
+  };
+  waiting load() const;
+  /// The slowest first.
+  std::vector<slow_subscriptions::entry> slow_subscribers();
+  /// In force; asks a reactor.
+  slow_subs_options slow_subs();
+  actors::tracer& tracer() noexcept { return shared_->tracer; }
+  alarm_board& alarms() noexcept { return shared_->alarms; }
 
   /// Who keeps most of the backlog from being cleaned away, the greatest
   /// first, as it was found last.

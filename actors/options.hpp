@@ -4,6 +4,8 @@
 #include "actors/access_control.hpp"
 #include "actors/admission.hpp"
 #include "actors/listener_options.hpp"
+#include "actors/overload_rules.hpp"
+#include "actors/slow_subscriptions.hpp"
 #include "cluster/replicated_log.hpp"
 #include "cluster/time_base.hpp"
 #include "storage/running.hpp"
@@ -49,8 +51,6 @@ struct actor_options {
   std::chrono::milliseconds wheel_tick{100};
   std::chrono::milliseconds log_commit_delay{0};
   std::size_t match_cache = 4'096;
-  /// TLS handshakes under way on one reactor, 0: no limit.
-  std::size_t max_handshakes = 2'000;
 };
 
 /// `storage.*`, `durability.*`: what shards keep, on disk.
@@ -119,6 +119,14 @@ struct environment {
   bool reuses_identifiers = false; ///< as `client_session_options`
 };
 
+/// What is watched, and what follows from it; may change while it runs.
+struct observation_options {
+  overload_options overload;
+  slow_subs_options slow_subs;
+  /// TLS handshakes under way on one reactor; more of them wait. 0: no limit.
+  std::size_t max_handshakes = 2'000;
+};
+
 struct node_options {
   std::string name = "troupe";
   mqtt_options mqtt;
@@ -129,6 +137,8 @@ struct node_options {
   std::shared_ptr<const access_control> access =
     std::make_shared<access_control>();
   admission_options admission;
+  observation_options observation;
+  std::filesystem::path trace_directory;  ///< empty: there are no traces
   std::optional<storage_options> storage; ///< none: memory only
   environment world{};
 };

@@ -1,6 +1,7 @@
 #pragma once
 // What waits to be written to a socket.
 
+#include "actors/hop_histogram.hpp"
 #include "protocol/byte_buffer.hpp"
 #include "protocol/message.hpp"
 
@@ -23,6 +24,8 @@ public:
 
   std::size_t size() const noexcept { return bytes_.size() + borrowed_; }
   bool empty() const noexcept { return size() == 0; }
+  /// When what is in it came; for whoever writes it.
+  hop_times& times() noexcept { return times_; }
   std::size_t capacity() const noexcept { return bytes_.capacity(); }
 
   /// The first runs, for writev(2).
@@ -46,6 +49,7 @@ private:
   std::vector<run> runs_;
   std::size_t first_ = 0; ///< of `runs_`: the others are written
   std::size_t borrowed_ = 0;
+  hop_times times_;
 };
 
 /// Outputs that no connection needs at the moment. The one given back last is

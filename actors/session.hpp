@@ -38,6 +38,10 @@ public:
     expiry_interval_ = seconds;
   }
   std::size_t subscription_count() const noexcept;
+  /// Of its publications that wait in shards.
+  std::size_t uncommitted_bytes() const noexcept {
+    return extras_ ? extras_->uncommitted_bytes : 0;
+  }
   const protocol::client_session& rules() const noexcept { return rules_; }
 
   /// Takes over what its listener says now about queues.
@@ -157,6 +161,7 @@ private:
   struct outstanding_in_shard {
     std::uint16_t shard;
     std::uint32_t count;
+    std::size_t bytes;
   };
   struct shard_progress {
     std::uint16_t shard;
@@ -198,6 +203,7 @@ private:
     std::vector<pending_request> requests;
     std::vector<retained_reading> readings;
     std::vector<outstanding_in_shard> outstanding;
+    std::size_t uncommitted_bytes = 0;         ///< of all of these
     std::vector<uncommitted> uncommitted_qos2; ///< inbound, no PUBREC yet
     std::vector<shard_progress> progress;
     noted_states notes;
@@ -216,6 +222,16 @@ private:
     return *extras_;
   }
 
+  // session_trace.cpp; only while something is traced
+  void trace_accepted(const protocol::message& what,
+                      const protocol::publish_packet& in, std::uint16_t shard,
+                      bool logged, const match_result& to) const;
+  void trace_refused(const protocol::publish_packet& in,
+                     protocol::reason_code why) const;
+  /// What becomes of a message on its way to this client.
+  void trace_outbound(std::string_view event, const protocol::message& what,
+                      std::string_view cause = {},
+                      shard_position position = {}) const;
   // session_publish.cpp
   protocol::reason_code refuse(const protocol::publish_packet& in,
                                protocol::reason_code reason);
@@ -257,6 +273,10 @@ private:
   // session_deliver.cpp
   void send_or_queue(protocol::outbound&& x);
   void send_now(protocol::outbound&& x);
+  /// Tells the home how much waits in the queue.
+  void count_queue() noexcept;
+  /// Remembers a delivery that is done if it took long.
+  void note_if_slow(const protocol::message& what);
   bool expired_or_too_large(const protocol::outbound& x, bool& lost);
   void lose(protocol::outbound&& x, protocol::drop_reason why);
   void settle(protocol::outbound& x, bool refused);
@@ -323,6 +343,7 @@ private:
   client_ref self_;
   std::vector<subscription> subscriptions_;
   std::unique_ptr<extras> extras_;
+  std::size_t counted_queue_ = 0; ///< bytes, as the home knows them
   std::uint32_t expiry_interval_;
   protocol::protocol_version version_;
   bool durable_;

@@ -32,15 +32,23 @@ void session::on_connection_closed(bool discard_will, bool discard) {
   } else {
     hand_groups_over(true);
     rules_.for_each_queued([&](outbound& x) {
-      if (x.message)
-        count(numbers.drop_session_ended);
+      if (!x.message)
+        return;
+      count(numbers.drop_session_ended);
+      if (at().tracing())
+        trace_outbound("dropped", *x.message,
+                       name_of(drop_reason::session_ended), x.position);
     });
     rules_.for_each_in_flight([&](in_flight& x) {
       done_for_group(x.what);
-      count_drop(numbers,
-                 x.what.group != nullptr && x.what.qos == qos::exactly_once
-                   ? drop_reason::share_member_gone // [MQTT-4.8.2-5]
-                   : drop_reason::session_ended);
+      const auto why =
+        x.what.group != nullptr && x.what.qos == qos::exactly_once
+          ? drop_reason::share_member_gone // [MQTT-4.8.2-5]
+          : drop_reason::session_ended;
+      count_drop(numbers, why);
+      if (at().tracing() && x.what.message)
+        trace_outbound("dropped", *x.what.message, name_of(why),
+                       x.what.position);
     });
     count(discard ? numbers.session_discarded : numbers.session_terminated);
   }
@@ -51,6 +59,8 @@ void session::on_connection_closed(bool discard_will, bool discard) {
     remove_from_index(x);
   subscriptions_.clear();
   count(numbers.sessions, std::int64_t{-1});
+  count(numbers.queued_bytes, -static_cast<std::int64_t>(counted_queue_));
+  counted_queue_ = 0;
   at().to_shard(at().shard_of(client_id_), std::move(release));
   const caf::strong_actor_ptr keep{ctrl()};
   at().set_session(self_, nullptr, {});

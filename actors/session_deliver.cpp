@@ -30,6 +30,8 @@ void session::deliver(const message_ptr& message, message_ptr* last,
       && published(*message)) {
     count(numbers.routed);
     count(numbers.drop_no_local);
+    if (at().tracing())
+      trace_outbound("dropped", *message, name_of(drop_reason::no_local));
     return;
   }
   outbound x;
@@ -48,6 +50,10 @@ void session::deliver(const message_ptr& message, message_ptr* last,
         }
         if (progress->catching_up) {
           count(numbers.catch_up_skipped);
+          if (at().tracing())
+            trace_outbound("left to its shard", *message,
+                           "the queue is full, or what came before is read",
+                           position);
           return;
         }
         progress->taken = std::max(progress->taken, position.sequence);
@@ -57,7 +63,7 @@ void session::deliver(const message_ptr& message, message_ptr* last,
   count(numbers.routed);
   if (x.qos == qos::at_most_once && identifier == 0 && more_identifiers.empty()
       && group == nullptr && !behind_notes() && rules_.queued() == 0
-      && link_->writable() && !message->has_expiry()
+      && !at().sheds_qos0() && link_->writable() && !message->has_expiry()
       && link_->packet_limit() == protocol::no_packet_limit) {
     count(numbers.messages_delivered);
     count(numbers.qos0_sent);
@@ -65,6 +71,8 @@ void session::deliver(const message_ptr& message, message_ptr* last,
     how.qos = x.qos;
     how.retain = x.retain;
     link_->send(*message, how);
+    if (at().notes_slow())
+      note_if_slow(*message);
     return;
   }
   x.message = last != nullptr && message->source() == nullptr ? std::move(*last)
@@ -78,7 +86,31 @@ void session::deliver(const message_ptr& message, message_ptr* last,
   send_or_queue(std::move(x));
 }
 
+void session::count_queue() noexcept {
+  const auto now = rules_.queued_bytes();
+  if (now == counted_queue_)
+    return;
+  count(at().numbers().queued_bytes,
+        static_cast<std::int64_t>(now)
+          - static_cast<std::int64_t>(counted_queue_));
+  counted_queue_ = now;
+}
+
+void session::note_if_slow(const protocol::message& what) {
+  const auto took = at().now() - what.received_at();
+  if (!what.is_live() || !at().slow_subs().is_slow(took))
+    return;
+  count(at().numbers().slow_deliveries);
+  at().slow_subs().note(client_id_, what.topic(), took, at().now());
+}
+
 void session::send_or_queue(outbound&& x) {
+  if (x.qos == qos::at_most_once && at().sheds_qos0()
+      && (link_->blocked() || rules_.queued() != 0)) {
+    count(at().numbers().overload_shed);
+    lose(std::move(x), drop_reason::qos0_slow);
+    return;
+  }
   const bool waits_for_others = extras_ && extras_->recovering;
   if (rules_.queued() == 0 && may_start()
       && (x.qos == qos::at_most_once
@@ -89,14 +121,25 @@ void session::send_or_queue(outbound&& x) {
     send_now(std::move(x));
     return;
   }
+  if (at().tracing())
+    trace_outbound("queued", *x.message,
+                   rules_.queued() != 0 ? "others wait before it"
+                   : !link_->writable() ? "the socket takes no more"
+                                        : "no quota is left, or a state is "
+                                          "being written",
+                   x.position);
   rules_.enqueue(std::move(x), [this](outbound&& lost, drop_reason why) {
     lose(std::move(lost), why);
   });
+  count_queue();
 }
 
 bool session::expired_or_too_large(const outbound& x, bool& lost) {
   if (x.message->expired(at().now())) {
     count(at().numbers().drop_expired); // [MQTT-3.3.2-5]
+    if (at().tracing())
+      trace_outbound("dropped", *x.message, name_of(drop_reason::expired),
+                     x.position);
     done_for_group(x);
     return lost = true;
   }
@@ -116,6 +159,9 @@ bool session::expired_or_too_large(const outbound& x, bool& lost) {
       <= link_->packet_limit())
     return false;
   count(at().numbers().drop_too_large); // [MQTT-3.1.2-25]
+  if (at().tracing())
+    trace_outbound("dropped", *x.message, name_of(drop_reason::too_large),
+                   x.position);
   done_for_group(x);
   return lost = true;
 }
@@ -139,6 +185,8 @@ void session::send_now(outbound&& x) {
   if (x.qos == qos::at_most_once) {
     count(numbers.qos0_sent);
     done_for_group(x);
+    if (at().notes_slow())
+      note_if_slow(*x.message);
     if (behind_notes())
       hold_back(std::move(x));
     else
@@ -179,6 +227,7 @@ void session::pump() {
       send_now(std::move(x));
     x = {};
   }
+  count_queue();
   if (extras_ && room_for_page()) {
     for (auto& reading : extras_->readings)
       if (reading.parked)
@@ -190,16 +239,26 @@ void session::pump() {
 void session::lose(outbound&& x, drop_reason why) {
   if (x.group != nullptr && x.qos != qos::at_most_once) {
     count(at().numbers().handed_over);
+    if (at().tracing())
+      trace_outbound("handed over", *x.message, name_of(why), x.position);
     at().redeliver(x.message, x.position, *static_cast<shared_group*>(x.group),
                    self_, 0);
     return;
   }
+  if (at().tracing() && x.message)
+    trace_outbound("dropped", *x.message, name_of(why), x.position);
   done_for_group(x);
   count_drop(at().numbers(), why);
 }
 
 void session::settle(outbound& x, bool refused) {
   count(refused ? at().numbers().drop_refused : at().numbers().messages_acked);
+  if (at().notes_slow() && x.message)
+    note_if_slow(*x.message);
+  if (at().tracing() && x.message)
+    trace_outbound(refused ? "dropped" : "acknowledged", *x.message,
+                   refused ? name_of(drop_reason::refused) : std::string_view{},
+                   x.position);
   done_for_group(x);
   if (!durable_)
     return;
@@ -283,6 +342,8 @@ void session::on_fetched(cluster::fetched_page& page) {
       continue;
     }
     count(at().numbers().routed);
+    if (at().tracing() && x.message)
+      trace_outbound("read of its shard", *x.message, {}, x.position);
     progress.taken = std::max(progress.taken, x.position.sequence);
     send_or_queue(std::move(x));
   }

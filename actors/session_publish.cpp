@@ -120,6 +120,9 @@ reason_code session::on_publish(const protocol::publish_packet& in,
       std::min(in.message_expiry_interval.value_or(0xFFFF'FFFF),
                limits.message_expiry_interval);
   made.received_at = at().shared().as_stored(at().now());
+  if (delay == 0)
+    made.received_part =
+      protocol::message::part_of(at().now(), made.received_at);
   made.publisher = hash_;
 
   const auto& to = at().match(topic);
@@ -152,8 +155,14 @@ reason_code session::on_publish(const protocol::publish_packet& in,
   if (auto& blocks = at().reads(); !through_shard && blocks.may_lend())
     protocol::borrow(made, in, as_read, version_, blocks.current());
   auto message = protocol::message::make(made);
+  if (at().tracing())
+    trace_accepted(*message, in,
+                   through_shard ? shard : protocol::shard_position::none,
+                   logged, to);
   if (!through_shard) {
     const bool somebody = at().route(std::move(message), {}, to, this);
+    if (somebody)
+      at().routed_now();
     count(somebody ? numbers.accepted_routed : numbers.accepted_unrouted);
     acknowledge(in, somebody ? reason_code::success
                              : reason_code::no_matching_subscribers);
@@ -165,9 +174,14 @@ reason_code session::on_publish(const protocol::publish_packet& in,
     x.outstanding.begin(), x.outstanding.end(),
     [&](const outstanding_in_shard& o) { return o.shard == shard; });
   if (open == x.outstanding.end())
-    x.outstanding.push_back({shard, 1});
-  else
-    ++open->count;
+    open = x.outstanding.insert(open, {shard, 0, 0});
+  const auto bytes = message->memory();
+  ++open->count;
+  open->bytes += bytes;
+  x.uncommitted_bytes += bytes;
+  if (commit_bound::exceeded(x.uncommitted_bytes, at().overload_limits(),
+                             false))
+    link_->slow_down();
   if (in.qos == qos::at_least_once)
     ++x.unacknowledged_qos1;
   else if (in.qos == qos::exactly_once)
@@ -189,6 +203,8 @@ reason_code session::on_publish(const protocol::publish_packet& in,
 
 reason_code session::refuse(const protocol::publish_packet& in,
                             reason_code reason) {
+  if (at().tracing())
+    trace_refused(in, reason);
   count(at().numbers().publish_error);
   count(at().numbers().accepted_refused);
   // Older versions have no way to say no: the message is acknowledged and not
@@ -223,8 +239,14 @@ void session::on_publish_acked(const publish_acked& in) {
   const auto open = std::find_if(
     x.outstanding.begin(), x.outstanding.end(),
     [&](const outstanding_in_shard& o) { return o.shard == shard; });
-  if (open != x.outstanding.end() && --open->count == 0)
-    x.outstanding.erase(open);
+  if (open != x.outstanding.end()) {
+    // They differ in size, which is not worth remembering of each.
+    const auto bytes = open->bytes / open->count;
+    open->bytes -= bytes;
+    x.uncommitted_bytes -= bytes;
+    if (--open->count == 0)
+      x.outstanding.erase(open);
+  }
   if (level == qos::at_least_once) {
     --x.unacknowledged_qos1;
     link_->send_ack(packet_type::puback, packet_identifier, in.reason);

@@ -86,8 +86,13 @@ void topic_shard::receive(caf::type_erased_tuple& content) {
     return;
   auto& in = *content.get_as<command_batch_ptr>(0);
   owed_.push_back({in.from, static_cast<std::uint32_t>(in.commands.size())});
-  for (auto& x : in.commands)
+  std::int64_t weight = 0;
+  for (auto& x : in.commands) {
+    weight += weight_of(x);
     take(std::move(x));
+  }
+  if (weight != 0)
+    count(at().numbers().uncommitted_bytes, weight);
   ask_for_claims();
   propose();
 }
@@ -270,8 +275,10 @@ void topic_shard::apply_next() {
 void topic_shard::apply(const cluster::entry_ptr& entry) {
   const bool own = entry == next_;
   has_rows_ = nullptr;
-  if (own)
+  if (own) {
     next_ = nullptr;
+    note_commits(*entry, next_is_logged_);
+  }
   if (entry->commands.empty()) // it begins somebody's term, perhaps our own
     led_ = false;
   for (auto& command : entry->commands)
@@ -287,6 +294,37 @@ void topic_shard::apply(const cluster::entry_ptr& entry) {
   give_memory_back();
   arm();
   propose();
+}
+
+std::int64_t topic_shard::weight_of(const cluster::command& x) noexcept {
+  const auto* its = std::get_if<cluster::publish_command>(&x);
+  return its == nullptr || !its->message
+           ? 0
+           : static_cast<std::int64_t>(its->message->memory());
+}
+
+void topic_shard::note_commits(const cluster::log_entry& entry, bool logged) {
+  std::int64_t weight = 0;
+  std::optional<std::chrono::steady_clock::time_point> now;
+  for (const auto& x : entry.commands) {
+    weight += weight_of(x);
+    const auto* its = std::get_if<cluster::publish_command>(&x);
+    if (its == nullptr || !its->message)
+      continue;
+    if (at().tracing())
+      at().trace_message(logged ? "committed" : "in its turn", *its->message,
+                         {shard_, 0});
+    if (!logged || !its->logged || !its->message->is_live())
+      continue;
+    if (!now)
+      now = at().exact_now();
+    at()
+      .numbers()
+      .of(hop::committed)
+      .record(*now - its->message->received_exactly());
+  }
+  if (weight != 0)
+    count(at().numbers().uncommitted_bytes, -weight);
 }
 
 void topic_shard::give_credit_back() {

@@ -74,6 +74,9 @@ private:
   void committed(cluster::log_index index, const cluster::entry_ptr& entry);
   void lost(const cluster::entry_ptr& entry);
   void apply(const cluster::entry_ptr& entry);
+  /// Bytes of `x` that wait to be committed: what publications hold.
+  static std::int64_t weight_of(const cluster::command& x) noexcept;
+  void note_commits(const cluster::log_entry& entry, bool logged);
   void give_credit_back();
   void arm();
   void update_gauges();

@@ -33,6 +33,8 @@ void topic_shard::retained_changed(int by) {
 bool topic_shard::route(const message_ptr& message, shard_position position) {
   if (replaying_)
     return false;
+  if (at().tracing())
+    at().trace_message("routed", *message, position);
   const auto& to = at().match(message->topic());
   if (to.groups.empty() && to.durable_groups.empty())
     return at().route(message, position, to, nullptr);
@@ -55,8 +57,11 @@ void topic_shard::read(cluster::disk_wants&& what) {
 }
 
 void topic_shard::propose_next(cluster::command&& what) {
-  if (!replaying_)
-    gathered_.push_back(std::move(what));
+  if (replaying_)
+    return;
+  if (const auto weight = weight_of(what); weight != 0)
+    count(at().numbers().uncommitted_bytes, weight);
+  gathered_.push_back(std::move(what));
 }
 
 shared_group* topic_shard::find_group(const std::string& share_name,

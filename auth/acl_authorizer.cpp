@@ -53,4 +53,10 @@ decision acl_authorizer::authorize(const identity& who, const request& what,
   return found;
 }
 
+std::string acl_authorizer::rule_of(const identity& who,
+                                    const request& what) const {
+  const auto* rule = current().decide(who, what).rule;
+  return rule == nullptr ? std::string{} : rule->where;
+}
+
 } // namespace troupe::auth

@@ -36,6 +36,7 @@ public:
   bool answers_at_once() const noexcept override { return true; }
   decision authorize(const identity& who, const request& what,
                      const answered& then) override;
+  std::string rule_of(const identity& who, const request& what) const override;
 
 private:
   const acl& current() const;

@@ -114,6 +114,16 @@ authorization_chain::authorization_chain(
   std::vector<std::shared_ptr<authorizer>> links, options how)
   : chain_{std::make_shared<const chain>(chain{std::move(links), how})} {}
 
+std::string authorization_chain::rule_of(std::string_view by,
+                                         const identity& who,
+                                         const request& what) const {
+  if (chain_)
+    for (const auto& x : chain_->links)
+      if (x->name() == by)
+        return x->rule_of(who, what);
+  return {};
+}
+
 authorization_chain::verdict
 authorization_chain::authorize(const identity& who, bool superuser,
                                const request& what,

@@ -40,6 +40,9 @@ public:
   ///                   otherwise.
   verdict authorize(const identity& who, bool superuser, const request& what,
                     const answered& then) const;
+  /// The rule of the link called `by`, as `authorizer::rule_of`.
+  std::string rule_of(std::string_view by, const identity& who,
+                      const request& what) const;
 
 private:
   struct chain {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace troupe::auth {
@@ -43,6 +44,11 @@ public:
   ///              a call denies.
   virtual decision authorize(const identity& who, const request& what,
                              const answered& then) = 0;
+  /// Which rule of this one decides, for people, e.g. `acl.toml:12:1`; empty
+  /// if it cannot say. For traces: may take its time, but does not wait.
+  virtual std::string rule_of(const identity&, const request&) const {
+    return {};
+  }
 };
 
 } // namespace troupe::auth

@@ -5,6 +5,7 @@
 #include "config/fields_listeners.hpp"
 #include "config/fields_mqtt.hpp"
 #include "config/fields_node.hpp"
+#include "config/fields_observe.hpp"
 #include "config/fields_services.hpp"
 
 #include <boost/pfr/tuple_size.hpp>
@@ -251,6 +252,12 @@ schema_data make_schema() {
   add<flapping_detect>(
     all, "flapping_detect",
     [](auto& s, name) -> auto& { return s.flapping_detect; });
+  add<overload>(
+    all, "overload", [](auto& s, name) -> auto& { return s.overload; });
+  add<slow_subs>(
+    all, "slow_subs", [](auto& s, name) -> auto& { return s.slow_subs; });
+  add<alarms>(
+    all, "alarms", [](auto& s, name) -> auto& { return s.alarms; });
   add<http>(
     all, "http", [](auto& s, name) -> auto& { return s.http; });
   add<log>(

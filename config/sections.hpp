@@ -223,6 +223,37 @@ struct flapping_detect {
   milliseconds ban_time = 5min;
 };
 
+/// `[overload]`: what happens when too much waits.
+struct overload {
+  bool enable = true;
+  byte_size node_bytes = 512_MB;
+  byte_size connection_bytes = 16_MB;
+  double shed_part = 0.5;
+  double memory_high = 0.85;
+  std::optional<byte_size> memory_limit;
+  std::uint32_t max_handshakes = 2'000; ///< 0: no limit
+};
+
+/// `[slow_subs]`
+struct slow_subs {
+  bool enable = false;
+  milliseconds threshold = 500ms;
+  std::uint32_t top = 10;
+  milliseconds expire = 5min;
+};
+
+/// `[alarms]`
+struct alarms {
+  double files_high = 0.8;
+  double memory_high = 0.7;
+  milliseconds certificate_expiry = 720h;
+  byte_size queued_bytes = 256_MB;
+  std::uint32_t blocked_connections = 1'000;
+  milliseconds clock_jump = 2s;
+  milliseconds reactor_stall = 1s;
+  std::uint32_t history = 1'000;
+};
+
 /// `[http]`: `/status` and `/metrics`.
 struct http {
   bool enable = true;
@@ -266,6 +297,9 @@ struct settings {
   config::auth_guard auth_guard;
   config::auth_acl auth_acl;
   config::flapping_detect flapping_detect;
+  config::overload overload;
+  config::slow_subs slow_subs;
+  config::alarms alarms;
   config::http http;
   config::log log;
   config::ctl ctl;

@@ -143,8 +143,10 @@ bool reactor::turn(clock::time_point now, bool sockets) {
   }
   end_of_turn();
   if (worked) {
-    const auto took = static_cast<std::uint64_t>(
-      std::chrono::nanoseconds(clock::now() - now).count());
+    const auto length = clock::now() - now;
+    const auto took =
+      static_cast<std::uint64_t>(std::chrono::nanoseconds(length).count());
+    turn_took(length);
     raise(counters_.turns, std::uint64_t{1});
     raise(counters_.turn_nanoseconds, took);
     if (took

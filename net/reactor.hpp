@@ -161,6 +161,8 @@ protected:
   /// Before and after everything else in a turn.
   virtual void begin_of_turn() {}
   virtual void end_of_turn() {}
+  /// After a turn that had something to do.
+  virtual void turn_took(std::chrono::steady_clock::duration) {}
   /// On the reactor's thread, before its first turn.
   virtual void on_start() {}
 

@@ -28,6 +28,7 @@ message_ptr message::make(const message_options& options) {
   made->has_expiry_ = options.message_expiry_interval.has_value();
   made->expiry_interval_ = options.message_expiry_interval.value_or(0);
   made->received_at_ = options.received_at;
+  made->received_part_ = options.received_part;
   made->publisher_ = options.publisher;
   auto* at = reinterpret_cast<std::uint8_t*>(made + 1);
   if (lender != nullptr) {
@@ -64,6 +65,7 @@ message_ptr message_ptr::kept() const {
   if (raw_->has_expiry_)
     same.message_expiry_interval = raw_->expiry_interval_;
   same.received_at = raw_->received_at();
+  same.received_part = raw_->received_part();
   same.publisher = raw_->publisher();
   return message::make(same);
 }

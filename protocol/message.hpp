@@ -36,6 +36,10 @@ struct message_options {
   /// Seconds (3.3.2.3.3); absent: never expires.
   std::optional<std::uint32_t> message_expiry_interval{};
   time_point received_at{};
+  /// For measuring: when it was received within the millisecond that begins at
+  /// `received_at`, see `received_exactly`; 0: that says nothing of how long it
+  /// is on its way.
+  std::uint8_t received_part = 0;
   /// Hash of the publisher's Client Identifier, for No Local; 0: nobody.
   std::uint64_t publisher = 0;
   /// With a block, in which the payload lies: the payload is not copied, and
@@ -66,6 +70,23 @@ public:
   bool retain() const noexcept { return retain_; }
   std::uint64_t publisher() const noexcept { return publisher_; }
   time_point received_at() const noexcept { return received_at_; }
+  /// Whether it is on its way to whoever was there when it came; not after it
+  /// was stored, and not if it was to wait.
+  bool is_live() const noexcept { return received_part_ != 0; }
+  /// To 4 microseconds. Only if `is_live()`.
+  time_point received_exactly() const noexcept {
+    return received_at_ + std::chrono::microseconds{4 * (received_part_ - 1)};
+  }
+  std::uint8_t received_part() const noexcept { return received_part_; }
+  /// Of a message of now whose `received_at` was rounded down from `now`.
+  static std::uint8_t part_of(time_point now, time_point received_at) noexcept {
+    const auto us =
+      std::chrono::duration_cast<std::chrono::microseconds>(now - received_at)
+        .count();
+    return static_cast<std::uint8_t>(us <= 0       ? 1
+                                     : us >= 1'000 ? 251
+                                                   : 1 + us / 4);
+  }
 
   bool has_expiry() const noexcept { return has_expiry_; }
   bool expired(time_point now) const noexcept {
@@ -111,6 +132,7 @@ private:
   bool has_expiry_ = false;
   bool borrows_ = false;
   std::uint8_t size_class_ = 0; ///< of its block, see `block_cache`
+  std::uint8_t received_part_ = 0;
   std::uint32_t expiry_interval_ = 0;
   time_point received_at_{};
   std::uint64_t publisher_ = 0;

@@ -109,6 +109,8 @@ void broker::start() {
   node_->start();
   node_->on_bans_changed([this] { bans_.changed(); });
   bans_.watch();
+  health_.emplace(control_, *node_, log_, settings_);
+  health_->start();
   for (const auto& x : node_->listeners())
     tell_address(x.id, x.address);
   if (settings_.http.enable) {
@@ -151,6 +153,8 @@ void broker::stop() {
   stopping_ = true;
   if (watchdog_)
     watchdog_->stop();
+  if (health_)
+    health_->stop();
   bans_.stop();
   ocsp_.stop();
   manager_.stopping("Telling clients and writing what is under way",
@@ -248,6 +252,8 @@ reload_report broker::try_to_reload() {
   if (!report.problems.empty())
     return report;
   node_->set_access(access_.put_in_force(std::move(may)));
+  node_->set_observation(observation_of(now));
+  health_->change(now, listeners);
   log_.set_limits(now.log);
   settings_ = now;
   listeners_ = std::move(listeners);

@@ -7,6 +7,7 @@
 #include "server/bans.hpp"
 #include "server/ctl_server.hpp"
 #include "server/ctl_workers.hpp"
+#include "server/health.hpp"
 #include "server/http_server.hpp"
 #include "server/log.hpp"
 #include "server/ocsp_stapler.hpp"
@@ -84,6 +85,7 @@ private:
   bans bans_;
   std::optional<actors::node> node_;
   ocsp_stapler ocsp_;
+  std::optional<health> health_;
   std::optional<watchdog> watchdog_;
   http_server http_;
   ctl_workers workers_;

@@ -1,14 +1,17 @@
 #include "server/ctl_commands.hpp"
 
+#include "server/ctl_alarms.hpp"
 #include "server/ctl_backlog.hpp"
 #include "server/ctl_bans.hpp"
 #include "server/ctl_clients.hpp"
+#include "server/ctl_hops.hpp"
 #include "server/ctl_listeners.hpp"
 #include "server/ctl_lists.hpp"
 #include "server/ctl_messages.hpp"
 #include "server/ctl_settings.hpp"
 #include "server/ctl_status.hpp"
 #include "server/ctl_top.hpp"
+#include "server/ctl_trace.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
 
@@ -150,6 +153,23 @@ constexpr ctl_command commands[] = {
    level_place, log_level, print_log_level},
   {"top", "The busiest clients and topics, again every two seconds",
    top_options, top, print_top, nullptr, watch_top},
+  {"hops", "How long messages take from hop to hop", {}, hops, print_hops},
+  {"slow",
+   "The slowest subscribers of late (slow_subs.enable)",
+   {},
+   slow,
+   print_slow},
+  {"alarms", "What is wrong with the node now", alarms_arguments, alarms,
+   print_alarms},
+  {"trace start", "Write what a client does, or becomes of messages, to a file",
+   trace_start_arguments, trace_start, print_trace_started},
+  {"trace stop", "End a trace; its file stays", trace_place, trace_stop,
+   print_trace_stopped},
+  {"trace list", "The traces and their files", {}, trace_list, print_traces},
+  {"trace show", "The lines of a trace: JSON, one object each",
+   trace_show_arguments, trace_show, print_trace, nullptr, show_trace},
+  {"trace delete", "Take a trace and its file away", trace_place, trace_delete,
+   print_trace_deleted},
   {"backlog",
    "Who keeps most of what is stored, as it was found last "
    "(storage.sweep_interval)",
@@ -177,6 +197,7 @@ constexpr ctl_group groups[] = {
   {"config", "The configuration of the running broker"},
   {"log", "The broker's log"},
   {"groups", "Durable shared groups"},
+  {"trace", "What clients do and what becomes of messages, in files"},
 };
 
 bool is_required(const ctl_argument& x) {

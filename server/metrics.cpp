@@ -13,6 +13,19 @@ using numbers = actors::node::numbers;
 using of_reactor = numbers::of_reactor;
 using of_kind = of_reactor::of_kind;
 
+/// Quoted, as the text format wants it.
+std::string label_value(std::string_view text) {
+  std::string made = "\"";
+  for (const char c : text)
+    if (c == '\n')
+      made += "\\n";
+    else if (c == '"' || c == '\\')
+      made += {'\\', c};
+    else
+      made += c;
+  return made + '"';
+}
+
 class table {
 public:
   std::vector<metric> rows;
@@ -136,6 +149,67 @@ void add_reactors(table& to) {
               "Time spent on them", 1e9);
 }
 
+void add_hops(table& to) {
+  to.rows.push_back(
+    {"troupe_hop_seconds", metric_type::histogram,
+     "How long messages take: `routed` (received, until their receivers' "
+     "reactors have them, without a shard), `committed` (received, until they "
+     "are in the log), `written` (taken by a receiver's session, until the "
+     "socket has them), `whole` (received, until the socket has them; QoS 0 "
+     "and 1); and `turn`, the turns of reactors. `troupe ctl hops` has finer "
+     "figures",
+     "hop, le", [](const observation& of, std::vector<sample>& out) {
+       using std::chrono::microseconds;
+       static constexpr std::int64_t ends[] = {
+         100,     250,     500,       1'000,     2'500,
+         5'000,   10'000,  25'000,    50'000,    100'000,
+         250'000, 500'000, 1'000'000, 2'500'000, 10'000'000};
+       for (std::size_t i = 0; i < of.hops.size(); ++i) {
+         const auto& x = of.hops.at(i);
+         const auto name = fmt::format("hop=\"{}\"", actors::hop_names.at(i));
+         const auto bucket = [&](const std::string& end, std::uint64_t count) {
+           out.push_back({fmt::format("{},le=\"{}\"", name, end),
+                          static_cast<double>(count), "_bucket"});
+         };
+         for (const auto end : ends)
+           bucket(print(static_cast<double>(end) / 1e6),
+                  x.below(microseconds{end}));
+         bucket("+Inf", x.count());
+         out.push_back(
+           {name, static_cast<double>(x.sum().count()) / 1e6, "_sum"});
+         out.push_back({name, static_cast<double>(x.count()), "_count"});
+       }
+     }});
+}
+
+void add_waiting(table& to) {
+  using waiting = actors::node::waiting;
+  const auto add = [&](std::string_view name, std::uint64_t waiting::*member,
+                       std::string_view help) {
+    to.add("troupe_waiting_" + std::string{name}, metric_type::gauge, help,
+           [=](const observation& of) { return of.waiting.*member; });
+  };
+  add("commit_bytes", &waiting::uncommitted_bytes,
+      "Bytes of publications that wait to be committed");
+  add("queue_bytes", &waiting::queued_bytes,
+      "Bytes in the queues of connected clients");
+  add("socket_bytes", &waiting::unsent_bytes,
+      "Bytes for sockets that take no more");
+  add("sockets", &waiting::blocked, "Sockets that take no more");
+  to.add(
+    "troupe_overload_level", metric_type::gauge,
+    "0: none; 1: QoS 0 to slow readers is dropped; 2: publishers are "
+    "slowed down, too; 3: connections are refused, too",
+    [](const observation& of) { return static_cast<int>(of.waiting.level); });
+  to.rows.push_back({"troupe_alarm_active", metric_type::gauge,
+                     "1 for each alarm that is active; others are not shown",
+                     "name",
+                     [](const observation& of, std::vector<sample>& out) {
+                       for (const auto& x : of.alarms)
+                         out.push_back({"name=" + label_value(x), 1});
+                     }});
+}
+
 void add_storage(table& to) {
   constexpr auto counter = metric_type::counter;
   constexpr auto gauge = metric_type::gauge;
@@ -226,11 +300,24 @@ void add_process(table& to) {
 } // namespace
 
 observation observe(actors::node& of) {
-  return {of.count_all(), figures_of_this_process(), of.uptime()};
+  observation x{of.count_all(), figures_of_this_process(),
+                of.uptime(),    of.hops(),
+                of.load(),      {}};
+  for (const auto& one : of.alarms().active())
+    x.alarms.push_back(one.name);
+  return x;
 }
 
 std::string_view to_string(metric_type x) {
-  return x == metric_type::counter ? "counter" : "gauge";
+  switch (x) {
+  case metric_type::counter:
+    return "counter";
+  case metric_type::gauge:
+    return "gauge";
+  case metric_type::histogram:
+    break;
+  }
+  return "histogram";
 }
 
 const std::vector<metric>& all_metrics() {
@@ -239,6 +326,8 @@ const std::vector<metric>& all_metrics() {
     add_gauges(all);
     add_counters(all);
     add_reactors(all);
+    add_hops(all);
+    add_waiting(all);
     add_storage(all);
     add_process(all);
     return std::move(all.rows);
@@ -265,8 +354,8 @@ std::string prometheus_text(const observation& of) {
       if (one.labels.empty())
         text += fmt::format("{} {}\n", x.name, print(one.value));
       else
-        text +=
-          fmt::format("{}{{{}}} {}\n", x.name, one.labels, print(one.value));
+        text += fmt::format("{}{}{{{}}} {}\n", x.name, one.suffix, one.labels,
+                            print(one.value));
   }
   return text;
 }

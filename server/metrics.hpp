@@ -15,17 +15,21 @@ struct observation {
   actors::node::numbers node;
   process_figures process;
   std::chrono::seconds uptime{0};
+  std::array<actors::hop_snapshot, actors::hop_names.size()> hops;
+  actors::node::waiting waiting;
+  std::vector<std::string> alarms; ///< active ones, by name
 };
 
 /// Asks the reactors and the system. Not on a reactor's thread: it waits.
 observation observe(actors::node& of);
 
-enum class metric_type : std::uint8_t { counter, gauge };
+enum class metric_type : std::uint8_t { counter, gauge, histogram };
 std::string_view to_string(metric_type x);
 
 struct sample {
   std::string labels; ///< as in `reactor="0"`; empty for most
   double value = 0;
+  std::string_view suffix{}; ///< of a histogram: `_bucket`, `_sum`, `_count`
 };
 
 struct metric {

@@ -69,6 +69,34 @@ actors::mqtt_options mqtt_of(const config::settings& from) {
 
 } // namespace
 
+actors::observation_options observation_of(const config::settings& from) {
+  actors::observation_options to;
+  to.overload.enable = from.overload.enable;
+  to.overload.node_bytes = from.overload.node_bytes.count;
+  to.overload.connection_bytes = from.overload.connection_bytes.count;
+  to.overload.shed_part = from.overload.shed_part;
+  to.max_handshakes = from.overload.max_handshakes;
+  to.slow_subs.enable = from.slow_subs.enable;
+  to.slow_subs.threshold = from.slow_subs.threshold;
+  to.slow_subs.top = from.slow_subs.top;
+  to.slow_subs.expire = from.slow_subs.expire;
+  return to;
+}
+
+health_options health_options_of(const config::settings& from) {
+  const auto& x = from.alarms;
+  health_options to;
+  to.files_high = x.files_high;
+  to.memory_high = x.memory_high;
+  to.certificate_expiry =
+    std::chrono::duration_cast<std::chrono::hours>(x.certificate_expiry);
+  to.queued_bytes = x.queued_bytes.count;
+  to.blocked = x.blocked_connections;
+  to.clock_jump = x.clock_jump;
+  to.reactor_stall = x.reactor_stall;
+  return to;
+}
+
 actors::node_options node_options_of(const config::settings& from) {
   return node_options_of(from, listeners_of(from, {}));
 }
@@ -111,6 +139,8 @@ node_options_of(const config::settings& from,
     disk.reserve = from.storage.reserve.count;
     disk.max_clock_jump = from.durability.max_clock_jump;
   }
+  to.trace_directory = std::filesystem::path{from.node.data_dir} / "trace";
+  to.observation = observation_of(from);
   to.listeners = std::move(listeners);
   to.sys_message_interval =
     from.sys_topics.sys_msg_interval.value_or(config::milliseconds{0});

@@ -3,6 +3,7 @@
 
 #include "actors/options.hpp"
 #include "config/load.hpp"
+#include "server/health_rules.hpp"
 
 namespace troupe::server {
 
@@ -12,5 +13,10 @@ actors::node_options node_options_of(const config::settings& from);
 actors::node_options
 node_options_of(const config::settings& from,
                 std::vector<actors::listener_options> listeners);
+
+/// `overload.*` and `slow_subs.*`.
+actors::observation_options observation_of(const config::settings& from);
+/// `alarms.*`.
+health_options health_options_of(const config::settings& from);
 
 } // namespace troupe::server

@@ -17,15 +17,23 @@ double seconds_of(const timeval& x) {
 
 } // namespace
 
-process_figures figures_of_this_process() {
-  process_figures x;
+std::uint64_t resident_bytes() {
   std::uint64_t pages = 0;
   std::uint64_t resident_pages = 0;
-  if (std::ifstream in{"/proc/self/statm"}; in >> pages >> resident_pages) {
-    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-    x.virtual_bytes = pages * page;
-    x.resident_bytes = resident_pages * page;
-  }
+  std::ifstream in{"/proc/self/statm"};
+  return in >> pages >> resident_pages
+           ? resident_pages
+               * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))
+           : 0;
+}
+
+process_figures figures_of_this_process() {
+  process_figures x;
+  x.resident_bytes = resident_bytes();
+  std::uint64_t pages = 0;
+  if (std::ifstream in{"/proc/self/statm"}; in >> pages)
+    x.virtual_bytes =
+      pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const auto heap = ::mallinfo2();
   x.heap_bytes = heap.uordblks + heap.hblkhd;
   if (rusage used{}; ::getrusage(RUSAGE_SELF, &used) == 0)

@@ -20,4 +20,7 @@ struct process_figures {
 /// Reads /proc and asks the system; any thread.
 process_figures figures_of_this_process();
 
+/// Bytes of memory in use, without the rest. 0: the system does not say.
+std::uint64_t resident_bytes();
+
 } // namespace troupe::server
