@@ -24,7 +24,7 @@ constexpr std::size_t websocket_frame_size = 65'535;
 /// into the caller's buffer and unmasks there; writes the caller's parts with a
 /// header before them, in one call of the socket.
 ///
-/// Costs less than 300 bytes while idle, beside what lies below it.
+/// Costs 200 bytes while idle, beside what lies below it.
 class websocket_stream final : public transport {
 public:
   /// @param fd        non-blocking; stays the caller's.

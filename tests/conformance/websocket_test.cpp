@@ -71,7 +71,7 @@ public:
         std::size_t size = at(1);
         BOOST_REQUIRE(size < 126); // nothing here is longer
         if (input_.size() >= head_size + size) {
-          const auto got = input_.substr(0, 1) + input_.substr(2, size);
+          auto got = input_.substr(0, 1) + input_.substr(2, size);
           input_.erase(0, head_size + size);
           return got;
         }
@@ -88,7 +88,7 @@ public:
       BOOST_TEST(next.substr(0, 1) == raw({0x82})); // binary
       data_ += next.substr(1);
     }
-    const auto got = data_.substr(0, size);
+    auto got = data_.substr(0, size);
     data_.erase(0, size);
     return got;
   }

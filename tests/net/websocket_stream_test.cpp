@@ -484,7 +484,7 @@ BOOST_DATA_TEST_CASE(compressed_messages_go_both_ways, with_and_without_tls,
 }
 
 BOOST_AUTO_TEST_CASE(an_idle_one_is_small) {
-  BOOST_TEST(sizeof(websocket_stream) <= 256U);
+  BOOST_TEST(sizeof(websocket_stream) <= 208U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
