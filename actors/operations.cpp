@@ -57,6 +57,7 @@ std::optional<client_event> operations::ask(
   std::size_t on, std::function<void(home&, client_ref)> begin,
   std::function<bool(home&, client_ref, client_event&)> go_on) const {
   auto place = std::make_shared<answer_place>();
+  const bool alone = !go_on;
   auto& at = *shared_.homes[on];
   at.post([&at, place, begin = std::move(begin), go_on = std::move(go_on)] {
     const auto me = std::make_shared<client_ref>();
@@ -83,7 +84,7 @@ std::optional<client_event> operations::ask(
     place->there.wait_for(lock, std::chrono::milliseconds{100});
   if (place->last)
     return std::move(place->last);
-  if (!go_on) // what goes on by itself must not be left half done
+  if (alone) // what goes on by itself must not be left half done
     at.post([&at, place] {
       const std::lock_guard again(place->mutex);
       at.questions().remove(place->who);

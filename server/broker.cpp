@@ -69,8 +69,8 @@ broker::broker(const config::sources& sources, const config::settings& settings,
                      [this] { return observe(*node_); }}),
     workers_(control),
     ctl_(control_, settings.ctl.group_access,
-         [this](std::string_view request, ctl_server::reply done) {
-           answer(request, std::move(done));
+         [this](std::string_view request, const ctl_server::reply& done) {
+           answer(request, done);
          }) {}
 
 broker::~broker() {
@@ -291,7 +291,7 @@ reload_report broker::compare(const std::string& name,
 
 // ---- ctl -------------------------------------------------------------------
 
-void broker::answer(std::string_view request, ctl_server::reply done) {
+void broker::answer(std::string_view request, const ctl_server::reply& done) {
   if (stopping_)
     return done(
       ctl_reply(ctl_failure{exit_unavailable, "the broker is stopping"}));

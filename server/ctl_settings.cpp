@@ -47,6 +47,11 @@ ctl_failure refused(const reload_report& report, const char* behind) {
   return {exit_configuration, text + behind};
 }
 
+std::string name_of(config::log_level x) {
+  constexpr auto names = config::choices<config::log_level>;
+  return std::string{names[static_cast<std::size_t>(x)]};
+}
+
 /// A line for each setting, the old value and the new one.
 std::string print_changes(const json::array& rows) {
   table all({"setting", "before", "after", "takes effect"});
@@ -146,10 +151,7 @@ std::string print_diff(const json::value& answer) {
 
 ctl_answer log_level(broker& of, const json::object& with) {
   const auto wanted = text_in(with, "level");
-  const auto& names = config::choices<config::log_level>;
-  const auto name_of = [&](config::log_level x) {
-    return std::string{names[static_cast<std::size_t>(x)]};
-  };
+  constexpr auto names = config::choices<config::log_level>;
   if (!wanted.empty()) {
     const auto found = std::find(names.begin(), names.end(), wanted);
     if (found == names.end()) {
