@@ -186,6 +186,8 @@ std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
     if (held_ && phase_ == phase::live) {
       used -= frame.value()->size; // once the answer is there
       replays_ = true;
+    } else if (decisions_) {
+      decisions_->late.clear();
     }
     if (waits())
       break;
@@ -440,6 +442,8 @@ void connection::arm_timer() {
                  1000.0 * keep_alive_ * limits().keepalive_multiplier));
   if (phase_ == phase::verifying)
     deadline = connected_at_ + at().access().authentication_timeout;
+  if (held_ && phase_ == phase::live)
+    deadline = std::min(deadline, answer_deadline());
   if (paced_)
     deadline = std::min(deadline, go_on_at_);
   if (write_blocked_)
@@ -461,7 +465,13 @@ void connection::on_timer() {
   }
   if (paced_ && now >= go_on_at_) {
     paced_ = false;
-    take_what_waited();
+    if (!waits())
+      take_what_waited();
+    if (fd_ < 0)
+      return;
+  }
+  if (held_ && phase_ == phase::live && now >= answer_deadline()) {
+    answer_overdue();
     if (fd_ < 0)
       return;
   }
