@@ -223,6 +223,38 @@ BOOST_AUTO_TEST_CASE(a_question_that_is_dropped_is_a_no) {
   BOOST_TEST((writer.answers.at(first) == reason_code::not_authorized));
 }
 
+BOOST_AUTO_TEST_CASE(new_rules_that_answer_late_take_subscriptions_away) {
+  asking_node x;
+  auto& reader = x.reader("a/#");
+  reader.subscribe("b");
+  x.node.run_until_idle();
+  x.answer(auth::decision::allow);
+  x.node.set_access(x.rules(32, 2));
+  BOOST_TEST(x.authorizer->open.size() == 2U);
+  reader.ping(); // it is not stopped by the questions
+  x.node.run_until_idle();
+  BOOST_TEST(reader.pings == 1U);
+  x.answer(auth::decision::allow);
+  BOOST_TEST(!reader.disconnected.has_value());
+  x.answer(auth::decision::deny);
+  x.node.run_until_idle();
+  BOOST_REQUIRE(reader.disconnected.has_value());
+  BOOST_TEST((*reader.disconnected == reason_code::not_authorized));
+  BOOST_TEST(x.node["client.ended.subscription"] == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_change_meanwhile_are_asked_again) {
+  asking_node x;
+  auto& writer = x.node.connect(0, {.id = "writer"});
+  const auto first = writer.publish("a", "1");
+  x.node.run_until_idle();
+  x.node.set_access(x.rules(32, 2));
+  x.answer(auth::decision::allow); // by the old ones
+  BOOST_TEST(!writer.answers.contains(first));
+  x.answer(auth::decision::deny);
+  BOOST_TEST((writer.answers.at(first) == reason_code::not_authorized));
+}
+
 BOOST_AUTO_TEST_CASE(an_answer_for_a_client_that_left_harms_nobody) {
   asking_node x;
   auto& writer = x.node.connect(0, {.id = "writer"});
