@@ -220,6 +220,8 @@ std::optional<std::size_t> connection::consume(protocol::bytes_view in) {
     if (held_ && phase_ == phase::live) {
       used -= frame.value()->size; // once the answer is there
       replays_ = true;
+    } else if (decisions_) {
+      decisions_->late.clear();
     }
     if (waits())
       break;
@@ -500,6 +502,8 @@ void connection::arm_timer() {
                  1000.0 * keep_alive_ * limits().keepalive_multiplier));
   if (phase_ == phase::verifying)
     deadline = connected_at_ + at().access().authentication_timeout;
+  if (held_ && phase_ == phase::live)
+    deadline = std::min(deadline, answer_deadline());
   if (paced_)
     deadline = std::min(deadline, go_on_at_);
   if (write_blocked_)
@@ -523,7 +527,13 @@ void connection::on_timer() {
     go_on_at_ = now + commits_every;
   if (paced_ && now >= go_on_at_) {
     paced_ = slowed_ = false;
-    take_what_waited();
+    if (!waits())
+      take_what_waited();
+    if (fd_ < 0)
+      return;
+  }
+  if (held_ && phase_ == phase::live && now >= answer_deadline()) {
+    answer_overdue();
     if (fd_ < 0)
       return;
   }

@@ -178,6 +178,7 @@ private:
   struct late_decision {
     explicit late_decision(const auth::request& asked);
     bool is(const auth::request& x) const;
+    auth::request request() const { return {what, topic, qos, retain}; }
     std::string topic;
     auth::action what;
     protocol::qos qos;
@@ -187,7 +188,10 @@ private:
   struct decisions {
     explicit decisions(const auth::decision_cache::options& how) : cache(how) {}
     auth::decision_cache cache;
-    std::optional<late_decision> late;
+    /// Answers for the packet that is held, which may ask several questions.
+    std::vector<late_decision> late;
+    std::optional<late_decision> asked; ///< what it is held for
+    std::chrono::steady_clock::time_point asked_at;
   };
   /// How fast the client may send.
   struct pace {
@@ -258,9 +262,14 @@ private:
     return at().access().authorization != nullptr
            && scope_.options().authorization;
   }
-  /// `later`: the packet is held until the answer is there.
-  auth::decision may(const auth::request& what);
+  /// @param holds  if `later` is answered: whether the packet is held until
+  ///               the answer is there.
+  auth::decision may(const auth::request& what, bool holds = true);
   void on_decided(const late_decision& said, std::uint64_t generation);
+  void go_on_after_answer();
+  std::chrono::steady_clock::time_point answer_deadline() const;
+  /// Nobody answered in time: that is a no.
+  void answer_overdue();
   /// @returns false: the packet is held.
   bool may_publish(const protocol::publish_packet& in, verdict& answer);
   /// @param denied  a value for each filter; empty if none is.

@@ -193,7 +193,7 @@ bool connection::admit(account what) {
 
 // ---- doing things ----------------------------------------------------------
 
-auth::decision connection::may(const auth::request& what) {
+auth::decision connection::may(const auth::request& what, bool holds) {
   if (!asks_rules())
     return auth::decision::allow;
   const auto& access = at().access();
@@ -208,13 +208,12 @@ auth::decision connection::may(const auth::request& what) {
     return *known;
   }
   count(numbers.authorization_cache_miss);
-  if (its.late && its.late->is(what)) {
-    const auto answer = its.late->answer;
-    its.late.reset();
-    if (at().tracing())
-      trace_decision(what, answer, "");
-    return answer;
-  }
+  for (const auto& x : its.late)
+    if (x.is(what)) {
+      if (at().tracing())
+        trace_decision(what, x.answer, "");
+      return x.answer;
+    }
   auth::authorization_chain::answered then;
   if (access.authorizers_wait)
     then = [on = &at(), self = self_, asked = late_decision{what},
@@ -232,8 +231,12 @@ auth::decision connection::may(const auth::request& what) {
     trace_decision(what, said.what, said.by);
   if (said.what != auth::decision::later)
     its.cache.store(what, said.what, access.generation, true, at().now());
-  else
+  else if (holds) {
     held_ = true;
+    its.asked.emplace(what);
+    its.asked_at = at().now();
+    arm_timer();
+  }
   return said.what;
 }
 
@@ -251,16 +254,51 @@ bool connection::late_decision::is(const auth::request& x) const {
 void connection::on_decided(const late_decision& said,
                             std::uint64_t generation) {
   const caf::strong_actor_ptr keep{ctrl()};
-  if (fd_ < 0 || !held_ || !decisions_)
+  if (fd_ < 0 || !decisions_)
     return;
+  auto& its = *decisions_;
+  its.cache.store(said.request(), said.answer, generation, false, at().now());
+  const bool current = generation == at().access().generation;
+  if (current && phase_ == phase::live && said.what == auth::action::subscribe
+      && said.answer != auth::decision::allow
+      && session_->drop_subscriptions([&](std::string_view filter,
+                                          protocol::qos qos) {
+           return filter.substr(prefix_of(filter)) == said.topic
+                  && qos == said.qos;
+         }) != 0) {
+    count(at().numbers().ended_subscription);
+    close(reason_code::not_authorized, subscription_lost);
+    return;
+  }
+  if (!held_ || !its.asked || !its.asked->is(said.request()))
+    return;
+  if (current) // else it is asked again
+    its.late.push_back(said);
+  go_on_after_answer();
+}
+
+void connection::go_on_after_answer() {
   held_ = false;
-  decisions_->cache.store({said.what, said.topic, said.qos, said.retain},
-                          said.answer, generation, false, at().now());
-  decisions_->late = said;
+  decisions_->asked.reset();
   if (phase_ == phase::verifying)
     admit(std::move(*account_));
-  else
+  else if (!waits())
     take_what_waited();
+}
+
+std::chrono::steady_clock::time_point connection::answer_deadline() const {
+  return decisions_->asked_at + at().access().authentication_timeout;
+}
+
+void connection::answer_overdue() {
+  auto said = *decisions_->asked;
+  said.answer = auth::decision::deny;
+  at().log({log_level::warning, "access.timeout",
+            "nobody said in time whether the client may use \"" + said.topic
+              + "\": it may not",
+            identity().client_id, peer()});
+  decisions_->late.push_back(std::move(said));
+  go_on_after_answer();
 }
 
 bool connection::may_publish(const protocol::publish_packet& in,
@@ -345,9 +383,10 @@ std::size_t connection::drop_what_is_not_allowed() {
     return 0;
   return session_->drop_subscriptions(
     [this](std::string_view filter, protocol::qos qos) {
-      const auto answer = may({auth::action::subscribe,
-                               filter.substr(prefix_of(filter)), qos, false});
-      held_ = false; // no packet waits for it
+      const auto answer = may(
+        {auth::action::subscribe, filter.substr(prefix_of(filter)), qos, false},
+        false);
+      // `later`: `on_decided` takes it away.
       return answer == auth::decision::deny;
     });
 }

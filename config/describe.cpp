@@ -34,9 +34,10 @@ written without quotes.
 | rate | `"1000/s"`, `"5/100ms"`, `"20/m"` |
 | address | `"127.0.0.1:1883"`, `"[::1]:1883"`, `":1883"` for all addresses; port 0 is any free one |
 
-Configuration is read when the broker starts. *Reload* says which settings can
-change in a running node (`hot`) once it reads its file again, and which need a
-new start in any case (`cold`).
+Configuration is read when the broker starts, and again by SIGHUP: all of it takes
+effect, or nothing if there is a mistake. *Reload* says which settings change in
+the running node then, for connected clients as well (`hot`), and which need a new
+start (`cold`); the log names those.
 )";
 
 /// A `|` would end the cell of a table.

@@ -169,7 +169,7 @@ inline constexpr auto fields<ssl_options> = std::tuple{
         "sni_dir",
         {0, 4'096, "bytes"},
         reload::hot,
-        "Directory of more certificates: each file `*.pem` has a chain and its "
+        "Directory of more certificates: each .pem file has a chain and its "
         "key, and is chosen when a client asks for one of its DNS names "
         "(Server Name Indication)."},
   field{&ssl_options::cacertfile,

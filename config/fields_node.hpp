@@ -109,14 +109,7 @@ inline constexpr auto fields<actors> = std::tuple{
         {0, 10'000'000, "topic names"},
         reload::cold,
         "Topic names whose matching subscriptions each reactor remembers. "
-        "0: every publication is looked up."},
-  field{&actors::max_handshakes,
-        "max_handshakes",
-        {1, 1'000'000, "handshakes"},
-        reload::cold,
-        "TLS and WebSocket handshakes that one reactor has under way at once; "
-        "who comes beyond them waits, and its time-out with it. About 30 KB "
-        "each."}};
+        "0: every publication is looked up."}};
 
 template <>
 inline constexpr std::string_view about<shards> =

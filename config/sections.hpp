@@ -142,7 +142,6 @@ struct actors {
   std::optional<milliseconds> idle_buffer_release = 5s;
   milliseconds wheel_tick = 100ms;
   std::uint32_t match_cache_entries = 4'096; ///< 0: no cache
-  std::uint32_t max_handshakes = 2'000;      ///< of a reactor
 };
 
 /// `[shards]`: the shards of the node's state, and their log.

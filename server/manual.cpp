@@ -92,6 +92,11 @@ constexpr std::pair<std::string_view, std::string_view> signal_texts[] = {
    "After node.shutdown_timeout it ends regardless, with exit code 1. A "
    "second one ends it at once; nothing that was acknowledged is lost by "
    "that."},
+  {"SIGHUP",
+   "Reads the configuration, users, rules and certificates again. All of it "
+   "takes effect, for clients that are connected as well, or nothing if there "
+   "is a mistake; the log says which, and names settings that wait for a "
+   "restart."},
 };
 
 constexpr std::pair<std::string_view, std::string_view> file_texts[] = {

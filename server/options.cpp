@@ -124,7 +124,6 @@ node_options_of(const config::settings& from,
   dials.wheel_tick = from.actors.wheel_tick;
   dials.log_commit_delay = from.shards.log_commit_delay;
   dials.match_cache = from.actors.match_cache_entries;
-  dials.max_handshakes = from.actors.max_handshakes;
   if (from.storage.enable) {
     auto& disk = to.storage.emplace();
     disk.directory = from.node.data_dir;

@@ -138,6 +138,12 @@ void manual_node::subscribe(client& who, const std::string& filter,
     throw std::runtime_error("no SUBACK for " + filter);
 }
 
+void manual_node::set_access(std::shared_ptr<const actors::access_control> to) {
+  for (auto& x : parts_->homes())
+    x->set_access(to);
+  run_until_idle();
+}
+
 std::size_t manual_node::homes() const noexcept {
   return parts_->homes().size();
 }

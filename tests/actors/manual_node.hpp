@@ -39,6 +39,9 @@ public:
                  const subscribe_shape& shape = {});
   std::size_t homes() const noexcept;
 
+  /// Other rules, for living clients as well.
+  void set_access(std::shared_ptr<const actors::access_control> to);
+
   // ---- what it counts ------------------------------------------------------
   /// A counter by its dotted name, over all reactors.
   std::uint64_t operator[](std::string_view dotted) const;

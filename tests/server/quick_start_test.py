@@ -75,7 +75,7 @@ class QuickStartTest(unittest.TestCase):
         # What the text below says: a wrong password, another's topic.
         code, said = self.run_to_end(publish.replace("7 secret", "7 guess"))
         self.assertNotEqual(0, code)
-        self.assertIn("not authorised", said)
+        self.assertIn("bad user name or password", said)
         code, said = self.run_to_end(
             publish.replace("mosquitto_pub", "mosquitto_pub -V 5 -q 1")
             .replace("plant/machine-7", "plant/machine-8"))
