@@ -7,7 +7,6 @@
 
 namespace troupe::actors {
 
-using protocol::protocol_version;
 using protocol::reason_code;
 
 auth::identity connection::identity() const {

@@ -62,7 +62,7 @@ int give_password(char* to, int room, int, void* password) {
   const auto& from = *static_cast<const std::string*>(password);
   const auto size =
     std::min<std::size_t>(static_cast<std::size_t>(room), from.size());
-  std::memcpy(to, from.data(), size);
+  std::copy_n(from.begin(), size, to);
   return static_cast<int>(size);
 }
 
