@@ -28,7 +28,7 @@ ticket_keys::key make_key() {
 } // namespace
 
 ticket_keys::ticket_keys(std::chrono::seconds lifetime, clock_time now)
-  : period_(std::max(lifetime / 2, std::chrono::seconds{1})),
+  : period_(std::max(lifetime, std::chrono::seconds{1})),
     current_(make_key()),
     since_(now) {}
 

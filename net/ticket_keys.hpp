@@ -20,8 +20,7 @@ public:
     std::array<std::uint8_t, 32> sign{};    ///< HMAC-SHA-256
   };
 
-  /// @param lifetime  of a ticket: a key is for new ones half as long, and the
-  ///                  one before it is still taken.
+  /// @param lifetime  of a ticket: a key is for new ones so long.
   /// @throws tls_error without random bytes
   ticket_keys(std::chrono::seconds lifetime, clock_time now);
 

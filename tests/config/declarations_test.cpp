@@ -38,6 +38,7 @@ std::string other_value(const setting& s) {
                                                       "\"3h\"",
                                                       "\"48KB\"",
                                                       "\"48MB\"",
+                                                      "\"96MB\"",
                                                       "\"9/s\"",
                                                       "\"x\"",
                                                       "\"/tmp/x\"",

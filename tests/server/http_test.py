@@ -80,8 +80,14 @@ class HttpTest(unittest.TestCase):
             name, value = line.rsplit(" ", 1)
             self.assertNotIn(name, values)
             values[name] = float(value)
-            self.assertIn(described[name.split("{")[0]]["TYPE"],
-                          ("counter", "gauge"), line)
+            family = name.split("{")[0]
+            if family in described:
+                self.assertIn(described[family]["TYPE"],
+                              ("counter", "gauge"), line)
+                continue
+            family, part = family.rsplit("_", 1)
+            self.assertIn(part, ("bucket", "sum", "count"), line)
+            self.assertEqual("histogram", described[family]["TYPE"], line)
         for each in described.values():
             self.assertEqual({"HELP", "TYPE"}, set(each))
         self.assertEqual(1, values["troupe_connections_count"])
