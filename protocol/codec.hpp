@@ -134,7 +134,7 @@ struct delivery {
   std::uint16_t packet_identifier = 0; ///< only if qos > 0
   std::uint16_t topic_alias = 0;       ///< 0: none
   bool omit_topic = false;             ///< the receiver knows the alias
-  std::uint16_t topic_prefix = 0; ///< bytes of its front that stay here
+  std::uint16_t topic_prefix = 0;      ///< bytes of its front that stay here
   std::span<const std::uint32_t> subscription_identifiers{};
 };
 
