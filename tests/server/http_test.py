@@ -80,8 +80,12 @@ class HttpTest(unittest.TestCase):
             name, value = line.rsplit(" ", 1)
             self.assertNotIn(name, values)
             values[name] = float(value)
-            self.assertIn(described[name.split("{")[0]]["TYPE"],
-                          ("counter", "gauge"), line)
+            base = name.split("{")[0]
+            kind = "counter", "gauge"
+            if base not in described:
+                base = re.sub("_(bucket|sum|count)$", "", base)
+                kind = "histogram",
+            self.assertIn(described[base]["TYPE"], kind, line)
         for each in described.values():
             self.assertEqual({"HELP", "TYPE"}, set(each))
         self.assertEqual(1, values["troupe_connections_count"])
