@@ -688,8 +688,8 @@ void home::wrote(hop_times& what, std::uint64_t end) {
     return;
   // A write takes a few microseconds: what so many take is not seen.
   constexpr std::size_t together = 8;
-  what.take(end, [this](auto received, auto taken, std::uint64_t times) {
-    written_.push_back({received, taken, times});
+  what.take(end, [this](auto came, auto taken, std::uint64_t times) {
+    written_.push_back({came, taken, times});
   });
   if (++writes_ == together)
     note_written(exact_now());
