@@ -31,9 +31,10 @@ void connection::send(const protocol::message& message,
     encode(message, for_this_client(message, how));
   else
     encode(message, how);
-  if (message.is_live() && !how.retain
-      && how.qos != protocol::qos::exactly_once)
-    out().times().note(message.received_exactly(), at().now());
+  const bool counts =
+    message.is_live() && !how.retain && how.qos != protocol::qos::exactly_once;
+  output_->times().note(counts ? message.received_exactly() : hop_times::never,
+                        at().now(), sent_);
   if (at().tracing())
     trace_sent(message, how);
   ++sent_;
@@ -241,7 +242,7 @@ void connection::write(bool may_end) {
     }
     blocked_since_ = at().now();
     if (output_ && output_->empty())
-      at().wrote(output_->times());
+      at().wrote(output_->times(), sent_);
     if (output_ && output_->empty() && session_ != nullptr
         && session_->rules().queued() > 0)
       session_->pump();

@@ -70,13 +70,14 @@ home::home(shared_state& shared, const net::reactor_options& options)
   : net::reactor(options),
     caf::execution_unit(&shared.system),
     shared_(shared),
+    watchful_(shared.options.observation.slow_subs.enable),
+    notes_slow_(watchful_),
     mqtt_(shared.options.mqtt),
     access_(shared.options.access),
     access_cache_(access_->cache),
     bans_(std::make_shared<const auth::ban_list>()),
     openings_(shared.options.observation.max_handshakes),
     overload_(shared.options.observation.overload),
-    notes_slow_(shared.options.observation.slow_subs.enable),
     slow_subs_(shared.options.observation.slow_subs),
     traces_(std::make_shared<const trace_set>()),
     random_(shared.options.world.random()),
@@ -601,14 +602,27 @@ void home::send_batches() {
   shards_to_send_.clear();
 }
 
+void home::receive_now() noexcept {
+  received_.turn = now();
+  received_.at = shared_.as_stored(now());
+  received_.part = protocol::message::part_of(now(), received_.at);
+}
+
+void home::note_routed() {
+  if (routed_ == 0 && routed_before_.empty())
+    return;
+  const auto at = exact_now();
+  auto& into = numbers_.of(hop::routed);
+  for (const auto& x : routed_before_)
+    into.record(at - x.received, x.count);
+  routed_before_.clear();
+  if (routed_ != 0)
+    into.record(at - now(), std::exchange(routed_, 0));
+}
+
 void home::before_flush() {
   send_batches();
-  if (!routed_.empty()) {
-    const auto at = exact_now();
-    routed_.take([&](const hop_times::entry& x) {
-      numbers_.of(hop::routed).record(at - x.received, x.count);
-    });
-  }
+  note_routed();
   if (sent_in_turn_ > help_at_most)
     wake_others(); // they work while this one writes
 }
@@ -648,6 +662,7 @@ void home::look_at_load() {
     return;
   sheds_qos0_ = level >= overload_level::shedding;
   slows_publishers_ = level >= overload_level::slowing;
+  note_watchful();
   if (index() != 0)
     return; // the others come to the same
   count(numbers_.overload_level,
@@ -670,18 +685,21 @@ void home::set_observation(const observation_options& to) {
   overload_.set_options(to.overload);
   slow_subs_.set_options(to.slow_subs);
   notes_slow_ = to.slow_subs.enable;
+  note_watchful();
   openings_.limit(to.max_handshakes);
   look_at_load_ = {};
 }
 
 // ---- how long it takes -----------------------------------------------------
 
-void home::wrote(hop_times& what) {
+void home::wrote(hop_times& what, std::uint64_t end) {
   if (what.empty())
     return;
   // A write takes a few microseconds: what so many take is not seen.
   constexpr std::size_t together = 8;
-  what.take([this](const hop_times::entry& x) { written_.push_back(x); });
+  what.take(end, [this](auto came, auto taken, std::uint64_t times) {
+    written_.push_back({came, taken, times});
+  });
   if (++writes_ == together)
     note_written(exact_now());
 }
@@ -725,6 +743,8 @@ void home::end_of_turn() {
     send_batches(); // what flushing and timers brought up
     // Not while a batch here still names what others may free.
     shared_.graveyard.turn_ended(index(), turn_began_);
+  } else if (routed_ != 0) {
+    routed_before_.push_back({now(), now(), std::exchange(routed_, 0)});
   }
   wake_others();
   driven = std::exchange(helper_, nullptr);

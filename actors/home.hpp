@@ -147,6 +147,9 @@ public:
   const overload_options& overload_limits() const noexcept {
     return overload_.options();
   }
+  /// Whether anything but the plain way of a message is wanted: to trace, to
+  /// note who is slow, or to drop QoS 0. The next three say what.
+  bool watchful() const noexcept { return watchful_; }
   bool sheds_qos0() const noexcept { return sheds_qos0_; }
   bool slows_publishers() const noexcept { return slows_publishers_; }
   slow_subscriptions& slow_subs() noexcept { return slow_subs_; }
@@ -226,9 +229,22 @@ public:
 
   /// A message that came in this turn is with its receivers' reactors when the
   /// batches of the turn are sent.
-  void routed_now() noexcept { routed_.note(now(), now()); }
+  void routed_now() noexcept { ++routed_; }
+  /// When what came in this turn was received: as it is stored, and for
+  /// measuring, see `protocol::message_options`.
+  struct received {
+    std::chrono::steady_clock::time_point turn;
+    std::chrono::steady_clock::time_point at;
+    std::uint8_t part = 0;
+  };
+  const received& received_now() noexcept {
+    if (received_.turn != now())
+      receive_now();
+    return received_;
+  }
   /// These are written. The clock is read for several sockets together.
-  void wrote(hop_times& what);
+  /// @param end  as of `hop_times::take`.
+  void wrote(hop_times& what, std::uint64_t end);
   /// The clock between two turns' readings.
   std::chrono::steady_clock::time_point exact_now() const {
     return shared_.options.world.drive ? now()
@@ -304,8 +320,13 @@ private:
   void end_of_turn() override;
   void on_start() override;
   void turn_took(std::chrono::steady_clock::duration length) override;
+  void note_routed();
   void note_written(std::chrono::steady_clock::time_point at);
   void look_at_load();
+  void receive_now() noexcept;
+  void note_watchful() noexcept {
+    watchful_ = tracing_ || notes_slow_ || sheds_qos0_;
+  }
 
   /// @param last  as of `session::deliver`.
   void deliver_here(const message_ptr& message, message_ptr* last,
@@ -341,7 +362,15 @@ private:
     home& of;
   };
 
+  // What the ways of messages look at first, side by side.
   shared_state& shared_;
+  bool watchful_ = false; ///< any of the next three
+  bool tracing_ = false;
+  bool notes_slow_ = false;
+  bool sheds_qos0_ = false;
+  bool slows_publishers_ = false;
+  std::uint64_t routed_ = 0; ///< in this turn
+  received received_{};
   mqtt_options mqtt_;
   std::shared_ptr<const access_control> access_;
   auth::decision_cache::options access_cache_;
@@ -352,15 +381,17 @@ private:
   std::vector<client_ref> to_read_;
   std::vector<client_ref> reading_;
   metrics numbers_;
-  hop_times routed_;
-  std::vector<hop_times::entry> written_; ///< since the clock was read
-  std::size_t writes_ = 0;                ///< likewise
+  struct written {
+    std::chrono::steady_clock::time_point received;
+    std::chrono::steady_clock::time_point taken;
+    std::uint64_t count;
+  };
+  /// Messages of earlier turns, whose batches are not sent yet.
+  std::vector<written> routed_before_;
+  std::vector<written> written_; ///< since the clock was read
+  std::size_t writes_ = 0;       ///< likewise
   overload_rules overload_;
   std::chrono::steady_clock::time_point look_at_load_;
-  bool sheds_qos0_ = false;
-  bool slows_publishers_ = false;
-  bool notes_slow_ = false;
-  bool tracing_ = false;
   slow_subscriptions slow_subs_;
   std::shared_ptr<const trace_set> traces_;
   std::minstd_rand random_;

@@ -28,6 +28,7 @@ std::uint64_t journey_of(const protocol::message& what,
 void home::set_traces(std::shared_ptr<const trace_set> to) {
   traces_ = std::move(to);
   tracing_ = !traces_->empty();
+  note_watchful();
 }
 
 trace_mask home::traces_of(const protocol::message& what) const {

@@ -62,41 +62,53 @@ enum class hop : std::uint8_t {
 inline constexpr std::array<std::string_view, 5> hop_names{
   "routed", "committed", "written", "whole", "turn"};
 
-/// Messages that wait for the same moment, such as that their socket has them:
-/// those of one turn together. When there are too many turns, the last count as
-/// the one before them. Not thread-safe.
+/// Messages that wait until their socket has them: runs of those that came, and
+/// were taken by the session, in the same turns. A message that continues a run
+/// costs two comparisons. When there are too many runs, the last has the rest.
+/// Not thread-safe.
 class hop_times {
 public:
   using time_point = std::chrono::steady_clock::time_point;
-  struct entry {
-    time_point received;
-    time_point taken; ///< by the session
-    std::uint64_t count = 0;
-  };
+  /// Received then: not one whose time is to be counted.
+  static constexpr time_point never = time_point::min();
 
-  void note(time_point received, time_point taken) noexcept {
-    if (size_ != 0) {
-      auto& last = entries_[size_ - 1U];
-      if ((last.received == received && last.taken == taken)
-          || size_ == entries_.size()) {
-        ++last.count;
-        return;
-      }
-    }
-    entries_[size_++] = {received, taken, 1};
+  /// @param number  of the message; they count up, by one each.
+  void note(time_point received, time_point taken,
+            std::uint64_t number) noexcept {
+    if (received != last_.received || taken != last_.taken || size_ == 0)
+      begin_run(received, taken, number);
   }
   bool empty() const noexcept { return size_ == 0; }
-  /// Calls `f(const entry&)` for all, which are forgotten then.
+  /// Calls `f(received, taken, count)` for the runs, which are forgotten then.
+  /// @param end  one more than the last message's number.
   template <class F>
-  void take(F&& f) {
-    for (std::size_t i = 0; i < size_; ++i)
-      f(entries_[i]);
+  void take(std::uint64_t end, F&& f) {
+    for (std::size_t i = 0; i < size_; ++i) {
+      const auto& x = runs_[i];
+      const auto next = i + 1U < size_ ? runs_[i + 1U].first : end;
+      if (x.received != never)
+        f(x.received, x.taken, next - x.first);
+    }
     size_ = 0;
   }
 
 private:
-  std::array<entry, 6> entries_;
-  std::uint8_t size_ = 0;
+  struct run {
+    time_point received;
+    time_point taken;
+    std::uint64_t first = 0;
+  };
+  void begin_run(time_point received, time_point taken,
+                 std::uint64_t number) noexcept {
+    if (size_ == runs_.size())
+      return;
+    last_ = {received, taken, number};
+    runs_[size_++] = last_;
+  }
+
+  run last_;
+  std::size_t size_ = 0;
+  std::array<run, 6> runs_;
 };
 
 } // namespace troupe::actors

@@ -63,7 +63,7 @@ void session::deliver(const message_ptr& message, message_ptr* last,
   count(numbers.routed);
   if (x.qos == qos::at_most_once && identifier == 0 && more_identifiers.empty()
       && group == nullptr && !behind_notes() && rules_.queued() == 0
-      && !at().sheds_qos0() && link_->writable() && !message->has_expiry()
+      && !at().watchful() && link_->writable() && !message->has_expiry()
       && link_->packet_limit() == protocol::no_packet_limit) {
     count(numbers.messages_delivered);
     count(numbers.qos0_sent);
@@ -71,8 +71,6 @@ void session::deliver(const message_ptr& message, message_ptr* last,
     how.qos = x.qos;
     how.retain = x.retain;
     link_->send(*message, how);
-    if (at().notes_slow())
-      note_if_slow(*message);
     return;
   }
   x.message = last != nullptr && message->source() == nullptr ? std::move(*last)
@@ -105,7 +103,7 @@ void session::note_if_slow(const protocol::message& what) {
 }
 
 void session::send_or_queue(outbound&& x) {
-  if (x.qos == qos::at_most_once && at().sheds_qos0()
+  if (at().watchful() && at().sheds_qos0() && x.qos == qos::at_most_once
       && (link_->blocked() || rules_.queued() != 0)) {
     count(at().numbers().overload_shed);
     lose(std::move(x), drop_reason::qos0_slow);
@@ -253,12 +251,15 @@ void session::lose(outbound&& x, drop_reason why) {
 
 void session::settle(outbound& x, bool refused) {
   count(refused ? at().numbers().drop_refused : at().numbers().messages_acked);
-  if (at().notes_slow() && x.message)
-    note_if_slow(*x.message);
-  if (at().tracing() && x.message)
-    trace_outbound(refused ? "dropped" : "acknowledged", *x.message,
-                   refused ? name_of(drop_reason::refused) : std::string_view{},
-                   x.position);
+  if (at().watchful() && x.message) {
+    if (at().notes_slow())
+      note_if_slow(*x.message);
+    if (at().tracing())
+      trace_outbound(refused ? "dropped" : "acknowledged", *x.message,
+                     refused ? name_of(drop_reason::refused)
+                             : std::string_view{},
+                     x.position);
+  }
   done_for_group(x);
   if (!durable_)
     return;

@@ -119,10 +119,9 @@ reason_code session::on_publish(const protocol::publish_packet& in,
     made.message_expiry_interval =
       std::min(in.message_expiry_interval.value_or(0xFFFF'FFFF),
                limits.message_expiry_interval);
-  made.received_at = at().shared().as_stored(at().now());
-  if (delay == 0)
-    made.received_part =
-      protocol::message::part_of(at().now(), made.received_at);
+  const auto& received = at().received_now();
+  made.received_at = received.at;
+  made.received_part = delay == 0 ? received.part : std::uint8_t{0};
   made.publisher = hash_;
 
   const auto& to = at().match(topic);

@@ -43,7 +43,7 @@ inline constexpr auto fields<overload> = std::tuple{
         "are refused."},
   field{&overload::memory_limit,
         "memory_limit",
-        {64_MB, 1'048'576_MB},
+        {32_MB, 1'048'576_MB},
         reload::hot,
         "The memory that this and alarms.memory_high are parts of. Without "
         "it, that of the machine, or of the process's cgroup if it has less.",

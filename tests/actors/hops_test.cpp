@@ -67,26 +67,50 @@ BOOST_AUTO_TEST_CASE(what_several_reactors_saw_adds_up) {
   BOOST_TEST(both.sum().count() == 5'000);
 }
 
-BOOST_AUTO_TEST_CASE(
-  messages_of_one_turn_are_remembered_as_one_and_none_is_lost) {
-  using entry = hop_times::entry;
-  const hop_times::time_point zero{};
-  hop_times x;
-  for (int turn = 0; turn < 100; ++turn)
-    for (int i = 0; i < 3; ++i)
-      x.note(zero + turn * 1ms, zero + turn * 1ms);
-  std::uint64_t count = 0;
-  std::size_t entries = 0;
-  x.take([&](const entry& e) {
-    count += e.count;
-    ++entries;
+namespace {
+
+/// How many messages of which times were taken out, in order.
+std::string taken_of(hop_times& of, std::uint64_t end) {
+  std::string all;
+  of.take(end, [&](auto received, auto taken, std::uint64_t count) {
+    const auto ms = [](hop_times::time_point x) {
+      return std::to_string(
+        std::chrono::duration_cast<std::chrono::milliseconds>(
+          x.time_since_epoch())
+          .count());
+    };
+    all += ms(received) + '-' + ms(taken) + ':' + std::to_string(count) + ' ';
   });
-  BOOST_TEST(count == 300U);
-  BOOST_TEST(entries < 10U);
+  return all;
+}
+
+hop_times::time_point at(std::chrono::milliseconds time) {
+  return hop_times::time_point{} + time;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(messages_of_the_same_turns_are_one_run) {
+  hop_times x;
   BOOST_TEST(x.empty());
-  x.note(zero, zero);
-  x.note(zero, zero + 1us);
-  entries = 0;
-  x.take([&](const entry&) { ++entries; });
-  BOOST_TEST(entries == 2U);
+  std::uint64_t number = 7;
+  x.note(at(1ms), at(1ms), number++);
+  x.note(at(1ms), at(1ms), number++);
+  x.note(at(1ms), at(2ms), number++);
+  x.note(at(2ms), at(2ms), number++);
+  x.note(hop_times::never, at(2ms), number++);
+  x.note(at(2ms), at(2ms), number++);
+  BOOST_TEST(taken_of(x, number) == "1-1:2 1-2:1 2-2:1 2-2:1 ");
+  BOOST_TEST(x.empty());
+  x.note(at(2ms), at(2ms), number++); // as the last before it was emptied
+  BOOST_TEST(taken_of(x, number) == "2-2:1 ");
+}
+
+BOOST_AUTO_TEST_CASE(with_too_many_runs_no_message_is_lost) {
+  hop_times x;
+  for (std::uint64_t i = 0; i < 100; ++i)
+    x.note(at(i * 1ms), at(i * 1ms), i);
+  std::uint64_t count = 0;
+  x.take(100, [&](auto, auto, std::uint64_t times) { count += times; });
+  BOOST_TEST(count == 100U);
 }
