@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -199,8 +200,7 @@ public:
 
 private:
   /// Runs `f(home&)` on each reactor's thread and waits for all.
-  template <class F>
-  void on_all(F&& f);
+  void on_all(const std::function<void(home&)>& f) const;
   /// A listener with its actors, one for each reactor that has it.
   struct open_listener {
     listener_options of;
@@ -213,12 +213,10 @@ private:
   open_listener* find_open(std::string_view id);
   /// Whether it has threads of its own (`environment::drive`).
   bool threaded() const { return !shared_->options.world.drive; }
-  /// Waits until what shards have under way is committed.
   /// Waits for shards that have something to commit, ten seconds at most.
   /// @returns whether none has.
   bool settle_shards();
-  template <class F>
-  void on_all_shards(F&& f);
+  void on_all_shards(const std::function<void(topic_shard&)>& f) const;
   /// Ends the actors that are left, on the caller's thread: no reactor runs.
   void end_without_threads();
 
