@@ -353,6 +353,7 @@ private:
   bool held_ = false;        ///< a packet waits for an authorizer
   bool replays_ = false;     ///< the next packet was held
   bool replaying_ = false;   ///< this packet was held: it is counted
+  bool check_due_ = false;   ///< rules changed while it was coming in
   bool paced_ = false;       ///< it sent more than it may
   bool slowed_ = false;      ///< by `slow_down`; `paced_` is set as well
   bool left_unread_ = false; ///< `read` stopped before the socket was empty

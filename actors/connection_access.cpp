@@ -392,8 +392,10 @@ std::size_t connection::drop_what_is_not_allowed() {
 
 void connection::check_again() {
   const caf::strong_actor_ptr keep{ctrl()};
-  if (phase_ != phase::live)
+  if (phase_ != phase::live) {
+    check_due_ = true; // it may have been asked about already
     return;
+  }
   auto& numbers = at().numbers();
   const auto& world = at().shared().options.world;
   if (const auto* ban = at().bans().find(identity(), world.wall_ms())) {

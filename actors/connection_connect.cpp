@@ -426,6 +426,11 @@ void connection::granted(cluster::claim_granted& x) {
     close(reason_code::not_authorized, subscription_lost);
     return;
   }
+  if (std::exchange(check_due_, false)) {
+    check_again();
+    if (fd_ < 0)
+      return;
+  }
   session_->resume_delivery();
   take_what_waited(); // what the client sent behind its CONNECT
 }

@@ -322,6 +322,7 @@ struct logging_in {
     authenticator->open.pop_front();
     auth::authentication_answer said;
     said.what = what;
+    said.who.version = 1;
     std::thread([&] { then(said); }).join();
     node.run_until_idle();
   }
@@ -361,4 +362,17 @@ BOOST_AUTO_TEST_CASE(who_is_not_recognised_in_time_is_refused) {
   x.authenticator->open.clear(); // drops the question
   x.node.run_until_idle();
   BOOST_TEST((silent.connack_reason == reason_code::not_authorized));
+}
+
+BOOST_AUTO_TEST_CASE(rules_that_change_during_the_login_hold_for_who_comes) {
+  logging_in x;
+  auto& one = x.come("one");
+  auto now = std::make_shared<actors::access_control>(); // nobody is known
+  now->generation = 2;
+  x.node.set_access(now);
+  x.answer(outcome::allow); // by the authenticator of before
+  BOOST_TEST(one.accepted == 0U);
+  BOOST_REQUIRE(one.disconnected.has_value());
+  BOOST_TEST((*one.disconnected == reason_code::not_authorized));
+  BOOST_TEST(x.node["client.ended.account"] == 1U);
 }
