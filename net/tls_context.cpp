@@ -2,6 +2,7 @@
 
 #include "net/ocsp.hpp"
 #include "net/openssl.hpp"
+#include "net/pem_files.hpp"
 #include "net/psk_file.hpp"
 #include "net/ticket_keys.hpp"
 
@@ -12,10 +13,9 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 
 namespace troupe::net {
@@ -23,126 +23,6 @@ namespace troupe::net {
 namespace {
 
 using clock = std::chrono::steady_clock;
-
-[[noreturn]] void refuse(const std::string& file, const std::string& what) {
-  throw tls_error(file + ": " + what);
-}
-
-std::string contents(const std::string& file) {
-  std::ifstream from(file, std::ios::binary);
-  if (!from)
-    refuse(file, "cannot be read: " + std::string{std::strerror(errno)});
-  return {std::istreambuf_iterator<char>{from}, {}};
-}
-
-bio_ptr bio_of(const std::string& text) {
-  return bio_ptr{BIO_new_mem_buf(text.data(), static_cast<int>(text.size()))};
-}
-
-/// OpenSSL found no further object of a PEM file: because there is none?
-void demand_end(const std::string& file, std::size_t number,
-                const std::string& what) {
-  const bool ended =
-    ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  const auto why = openssl_error();
-  if (!ended)
-    refuse(file, what + " number " + std::to_string(number)
-                   + " in it is damaged: " + why);
-}
-
-/// A chain with its key: as a listener has one of its own, and one for each
-/// server name.
-struct server_identity {
-  x509_ptr certificate;
-  std::vector<x509_ptr> issuers;
-  key_ptr key;
-};
-
-int give_password(char* to, int room, int, void* password) {
-  const auto& from = *static_cast<const std::string*>(password);
-  const auto size =
-    std::min<std::size_t>(static_cast<std::size_t>(room), from.size());
-  std::copy_n(from.begin(), size, to);
-  return static_cast<int>(size);
-}
-
-server_identity read_identity(const std::string& chain_file,
-                              const std::string& key_file,
-                              const std::string& password) {
-  server_identity made;
-  const auto chain = contents(chain_file);
-  const auto from = bio_of(chain);
-  made.certificate.reset(
-    PEM_read_bio_X509_AUX(from.get(), nullptr, nullptr, nullptr));
-  if (!made.certificate)
-    refuse(chain_file, "holds no certificate in PEM form (" + openssl_error()
-                         + "); it begins with -----BEGIN CERTIFICATE-----");
-  for (;;) {
-    x509_ptr next{PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)};
-    if (!next)
-      break;
-    made.issuers.push_back(std::move(next));
-  }
-  demand_end(chain_file, made.issuers.size() + 2, "certificate");
-  const auto key_text = contents(key_file);
-  made.key.reset(PEM_read_bio_PrivateKey(bio_of(key_text).get(), nullptr,
-                                         give_password,
-                                         const_cast<std::string*>(&password)));
-  if (!made.key)
-    refuse(key_file,
-           "holds no private key that can be read (" + openssl_error()
-             + "); is it PEM, and is the password right if it is encrypted?");
-  if (X509_check_private_key(made.certificate.get(), made.key.get()) != 1)
-    refuse(key_file, "is not the key of the certificate in " + chain_file);
-  ERR_clear_error();
-  return made;
-}
-
-void use(SSL_CTX* to, const server_identity& who, const std::string& file) {
-  STACK_OF(X509)* chain = sk_X509_new_null();
-  for (const auto& x : who.issuers)
-    sk_X509_push(chain, x.get());
-  const auto done = SSL_CTX_use_cert_and_key(to, who.certificate.get(),
-                                             who.key.get(), chain, 1);
-  sk_X509_free(chain);
-  if (done != 1)
-    refuse(file, "cannot be used: " + openssl_error());
-}
-
-std::string text_of(const X509_NAME* name) {
-  const bio_ptr to{BIO_new(BIO_s_mem())};
-  X509_NAME_print_ex(to.get(), name, 0,
-                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* at = nullptr;
-  const auto size = BIO_get_mem_data(to.get(), &at);
-  return {at, static_cast<std::size_t>(size)};
-}
-
-certificate_expiry expiry_of(const std::string& file, const X509* x) {
-  certificate_expiry made{file, text_of(X509_get_subject_name(x)), {}};
-  std::tm at{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &at) == 1)
-    made.not_after = std::chrono::system_clock::from_time_t(::timegm(&at));
-  return made;
-}
-
-/// Names that a certificate is for: DNS names, else its common name.
-std::vector<std::string> names_of(X509* x) {
-  std::vector<std::string> made;
-  auto* names = static_cast<GENERAL_NAMES*>(
-    X509_get_ext_d2i(x, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
-    const auto* name = sk_GENERAL_NAME_value(names, i);
-    if (name->type != GEN_DNS)
-      continue;
-    const auto* text = ASN1_STRING_get0_data(name->d.dNSName);
-    made.emplace_back(
-      reinterpret_cast<const char*>(text),
-      static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-  }
-  GENERAL_NAMES_free(names);
-  return made;
-}
 
 int version_number(tls_version x) {
   return x == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -361,7 +241,7 @@ void tls_context::state::demand_issuer() const {
 
 void tls_context::state::trust_clients(SSL_CTX* x) {
   if (!options.ca_file.empty()) {
-    const auto text = contents(options.ca_file);
+    const auto text = contents_of(options.ca_file);
     if (SSL_CTX_load_verify_locations(x, options.ca_file.c_str(), nullptr) != 1)
       refuse(options.ca_file,
              "holds no certificates of authorities: " + openssl_error());
@@ -369,7 +249,7 @@ void tls_context::state::trust_clients(SSL_CTX* x) {
       x, SSL_load_client_CA_file(options.ca_file.c_str()));
   }
   if (!options.crl_file.empty()) {
-    const auto text = contents(options.crl_file);
+    const auto text = contents_of(options.crl_file);
     const auto from = bio_of(text);
     auto* store = SSL_CTX_get_cert_store(x);
     std::size_t lists = 0;
@@ -463,7 +343,7 @@ void tls_context::state::load_names(const std::string& name) {
   std::sort(files.begin(), files.end());
   for (const auto& file : files) {
     const auto who = read_identity(file, file, options.key_password);
-    const auto names = names_of(who.certificate.get());
+    const auto names = dns_names_of(who.certificate.get());
     if (names.empty())
       refuse(file, "its certificate names no server (DNS names in "
                    "subjectAltName), so no client can ask for it");
@@ -492,14 +372,14 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
                         + std::to_string(options.depth) + ' ';
   for (const auto* file : {&options.ca_file, &options.crl_file})
     if (!file->empty())
-      trusted += digest_of(contents(*file));
+      trusted += digest_of(contents_of(*file));
   x.trust = digest_of(trusted);
   x.tickets =
     replaces != nullptr && replaces->state_->trust == x.trust
       ? replaces->state_->tickets
       : std::make_shared<ticket_keys>(options.ticket_lifetime, clock::now());
   if (!options.psk_file.empty())
-    x.psks = psk_table::parse(contents(options.psk_file), options.psk_file);
+    x.psks = psk_table::parse(contents_of(options.psk_file), options.psk_file);
   x.base = x.make(std::string{name});
   if (!options.certificate_file.empty()) {
     auto who = read_identity(options.certificate_file, options.key_file,
@@ -519,7 +399,7 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
   if (!options.sni_directory.empty())
     x.load_names(std::string{name});
   if (!options.ocsp_file.empty()) {
-    const auto text = contents(options.ocsp_file);
+    const auto text = contents_of(options.ocsp_file);
     try {
       staple({text.begin(), text.end()});
     } catch (const tls_error& e) {

@@ -6,6 +6,7 @@
 #include "server/options.hpp"
 
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 
 namespace troupe::server {
@@ -42,6 +43,25 @@ void refuse_taken_addresses(
         + error.message() + "; choose another address with listeners."
         + std::string{x.kind_name()} + '.' + x.name + ".bind");
   }
+}
+
+/// What `from` says, if that is without mistakes; `report` gets the mistakes,
+/// and how the settings differ from those in force.
+std::optional<config::settings> read_settings(const config::sources& from,
+                                              const config::settings& in_force,
+                                              reload_report& report) {
+  auto read = config::load(from);
+  if (const auto* problems = std::get_if<std::vector<config::problem>>(&read)) {
+    for (const auto& x : *problems)
+      report.problems.push_back(config::to_string(x));
+    return std::nullopt;
+  }
+  auto& loaded = std::get<config::loaded>(read);
+  report.warnings = std::move(loaded.warnings);
+  for (auto& x : config::diff(in_force, loaded.values))
+    (x.when == config::reload::hot ? report.changes : report.waiting)
+      .push_back(std::move(x));
+  return std::move(loaded.values);
 }
 
 } // namespace
@@ -215,18 +235,10 @@ reload_report broker::reload() {
 
 reload_report broker::try_to_reload() {
   reload_report report;
-  auto read = config::load(sources_);
-  if (const auto* problems = std::get_if<std::vector<config::problem>>(&read)) {
-    for (const auto& x : *problems)
-      report.problems.push_back(config::to_string(x));
+  const auto read = read_settings(sources_, settings_, report);
+  if (!read)
     return report;
-  }
-  auto& loaded = std::get<config::loaded>(read);
-  report.warnings = std::move(loaded.warnings);
-  for (auto& x : config::diff(settings_, loaded.values))
-    (x.when == config::reload::hot ? report.changes : report.waiting)
-      .push_back(std::move(x));
-  const auto now = config::with_cold_of(settings_, loaded.values);
+  const auto now = config::with_cold_of(settings_, *read);
   const auto attempt = [&](const auto& f) {
     try {
       f();
@@ -275,17 +287,7 @@ reload_report broker::compare(const std::string& name,
   auto from = sources_;
   from.file = name;
   from.text = text;
-  auto read = config::load(from);
-  if (const auto* problems = std::get_if<std::vector<config::problem>>(&read)) {
-    for (const auto& x : *problems)
-      report.problems.push_back(config::to_string(x));
-    return report;
-  }
-  auto& loaded = std::get<config::loaded>(read);
-  report.warnings = std::move(loaded.warnings);
-  for (auto& x : config::diff(settings_, loaded.values))
-    (x.when == config::reload::hot ? report.changes : report.waiting)
-      .push_back(std::move(x));
+  read_settings(from, settings_, report);
   return report;
 }
 

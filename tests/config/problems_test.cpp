@@ -130,7 +130,8 @@ BOOST_AUTO_TEST_CASE(keys_deeper_than_the_stack_are_refused) {
   for (int i = 0; i < 300'000; ++i)
     deep += ".a";
   BOOST_TEST(problem_of(file(deep + " = 1\n"))
-             == "t.toml:2: too many dots in one line");
+             == "t.toml:2:1: too many dots outside of texts in one line: no "
+                "key has so many parts");
   must_load(
     file("# ................................................\n"
          "  # a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. "

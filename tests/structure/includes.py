@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-ORDER = ["protocol", "config", "storage", "net", "cluster", "auth", "actors", "server"]
+ORDER = ["protocol", "toml", "config", "storage", "net", "cluster", "auth", "actors", "server"]
 ONLY_FOR = {"config": {"config", "server"}}
 SUFFIXES = {".hpp", ".cpp", ".h", ".c"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
