@@ -1,6 +1,7 @@
 // The program: commands and their options.
 
 #include "config/load.hpp"
+#include "net/record_buffers.hpp"
 #include "server/certs_commands.hpp"
 #include "server/config_commands.hpp"
 #include "server/ctl_client.hpp"
@@ -62,6 +63,7 @@ struct configuration_options {
 } // namespace
 
 int main(int argc, char** argv) {
+  net::keep_record_buffers();
   CLI::App app{"Troupe, an MQTT platform for fleets of devices", "troupe"};
   app.set_version_flag("--version", "troupe " TROUPE_VERSION);
   app.require_subcommand(1);
