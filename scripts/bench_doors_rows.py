@@ -1,5 +1,6 @@
 """The loads of `./dev bench doors`: TLS, WebSocket and access rules."""
 
+import math
 import pathlib
 
 from bench_durable_rows import absolute, multiple, of_beside
@@ -137,6 +138,9 @@ def door_rows(paced: str = "tcp", resumed: bool = False) -> list[Row]:
              absolute("ms p99 of 200 paced clients meanwhile",
                       lambda r: r["paced"]["latency_us"]["p99"] / 1000, 50, 20,
                       higher_is_better=False, unit="ms", digits=1),
+             absolute("ms p99 of the same, by the broker's hop histogram",
+                      lambda r: 1000 * r["paced"].get("hop_p99_s", math.nan),
+                      50, 20, higher_is_better=False, unit="ms", digits=1),
              absolute("seconds until all are served",
                       lambda r: r["elapsed_s"], unit="s", digits=1),
              absolute("cores that the broker got",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import shlex
 import statistics
@@ -44,6 +45,8 @@ def summary(chosen: list[Row], results: dict[str, dict]) -> list[str]:
 
 
 def number(x: float) -> str:
+    if math.isnan(x):
+        return "-"
     return f"{x:,.0f}" if x >= 1000 else f"{x:,.4g}"
 
 
@@ -133,7 +136,10 @@ def render_doors(stored: dict) -> list[str]:
             "until all are served, divided by clients x broker CPU per",
             "connection in the load before / cores that the broker got for",
             "them, which is what it used in that time without what it used for",
-            "the paced messages just before. `acl-pairs` has",
+            "the paced messages just before. The hop histogram's p99 is that",
+            "of the same messages from when the broker has read them until",
+            "the socket has taken them, while the storm lasts: without what",
+            "waits in sockets. `acl-pairs` has",
             f"{ACL_RULES:,} rules (`scripts/bench_doors_rows.py`).", "",
             *machine_lines(stored["machine"]), "",
             *summary(shown, stored["rows"]), "",

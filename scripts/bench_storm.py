@@ -7,8 +7,9 @@ import shlex
 import subprocess
 import time
 
-from bench_brokers import REALTIME, RunFailed, broker, door_of
-from bench_rows import Result, Row
+from bench_brokers import REALTIME, RunFailed, broker, door_of, free_port
+from bench_rows import TROUPE, Result, Row
+from broker_metrics import difference, quantile, read_series
 
 DEADLINE_S = 300
 CALM_S = 2
@@ -78,7 +79,12 @@ class Generator:
 def measure_storm(which: str, row: Row, programs) -> Result:
     load = (programs["quick"] and row.quick) or row.command
     realtime = REALTIME if programs["realtime"] else []
-    with broker(which, row, programs) as (ports, pid):
+    http = free_port() if which == TROUPE else None
+
+    def page() -> dict[str, float]:
+        return read_series(http) if http else {}
+
+    with broker(which, row, programs, http) as (ports, pid):
         def command(of: str) -> list[str]:
             return [str(pathlib.Path(programs["bench"])), *shlex.split(of),
                     "--json", "--port", str(ports[door_of(of)]),
@@ -90,11 +96,16 @@ def measure_storm(which: str, row: Row, programs) -> Result:
                             "--until-input-ends"]) as paced:
                 paced.await_line("measuring")
                 calm = cores_used(pid, CALM_S)
+                before = page()
                 storm.begin()
                 storm.await_line("served")
+                while_it_lasted = difference(before, page())
                 found = {"paced": paced.finish()}
             found = {**storm.finish(), **found}
     found["calm_cores"] = calm
+    if http:  # by the broker's clock, of the same messages: only they move
+        found["paced"]["hop_p99_s"] = quantile(
+            while_it_lasted, "troupe_hop_seconds_bucket", 'hop="whole"', 0.99)
     found["paced_realtime"] = programs["realtime"]
     found["ok"] = found["ok"] and found["paced"]["ok"]
     return found

@@ -5,6 +5,7 @@ usage: report_test.py PATH/TO/scripts [unittest arguments]
 """
 
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import bench_brokers  # noqa: E402
 import bench_doors_rows  # noqa: E402
 import bench_report  # noqa: E402
 import bench_rows  # noqa: E402
+from broker_metrics import quantile  # noqa: E402
 
 
 def result(per_cpu=0.0, p99=0.0, connections=0, ok=True):
@@ -133,12 +135,26 @@ class DoorsTest(unittest.TestCase):
         storm = {**result(5_000, connections=15_000), "elapsed_s": 9,
                  "calm_cores": 0.1,
                  "beside": result(5_000),
-                 "paced": {"latency_us": {"p99": 20_500}}}
+                 "paced": {"latency_us": {"p99": 20_500}, "hop_p99_s": 0.0304}}
         for figure, end in ((0, "| 1.20x | 1.10x | 1.20x | must |"),
                             (1, "| 50.0 | 20.0 | 20.5 | must |"),
-                            (2, "| - | - | 9.0 | - |")):
+                            (2, "| 50.0 | 20.0 | 30.4 | must |"),
+                            (3, "| - | - | 9.0 | - |")):
             line = self.line("tls-storm", figure, troupe=storm)
             self.assertTrue(line.endswith(end), line)
+
+    def test_a_quantile_is_spread_evenly_in_its_bucket(self):
+        page = {f'hop_bucket{{hop="whole",le="{end}"}}': count for end, count
+                in (("0.001", 80), ("0.01", 90), ("0.05", 110), ("+Inf", 110))}
+        page['hop_bucket{hop="turn",le="0.001"}'] = 7
+        for part, expected in ((0.5, 0.0006875), (0.9, 0.028), (1, 0.05)):
+            self.assertAlmostEqual(
+                quantile(page, "hop_bucket", 'hop="whole"', part), expected)
+        self.assertTrue(math.isnan(
+            quantile({}, "hop_bucket", 'hop="whole"', 0.5)))
+        page['hop_bucket{hop="whole",le="+Inf"}'] = 1000  # longer than any
+        self.assertEqual(quantile(page, "hop_bucket", 'hop="whole"', 0.5),
+                         0.05)
 
     def test_options_change_the_storm(self):
         storm = next(row for row in bench.door_rows("tls", True)
