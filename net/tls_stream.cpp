@@ -77,7 +77,8 @@ struct tls_stream_io {
   static int write(BIO* x, const char* from, int size) {
     BIO_clear_retry_flags(x);
     auto& to = made_here();
-    to.insert(to.end(), from, from + size);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(from);
+    to.insert(to.end(), bytes, bytes + size); // of the same type: one copy
     return size;
   }
 

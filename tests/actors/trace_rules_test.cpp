@@ -3,6 +3,7 @@
 #include "actors/trace_rules.hpp"
 #include "actors/tracer.hpp"
 #include "protocol/hash.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -148,17 +149,6 @@ BOOST_AUTO_TEST_CASE(
 
 namespace {
 
-class folder {
-public:
-  folder() {
-    std::string name = std::filesystem::temp_directory_path() / "troupe-XXXXXX";
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~folder() { std::filesystem::remove_all(path); }
-  std::filesystem::path path;
-};
-
 std::string text_in(tracer& of, const std::string& name) {
   std::string text;
   BOOST_TEST(of.read(name, 0, 1'000'000, text));
@@ -185,9 +175,9 @@ bool runs(tracer& of, const std::string& name) {
 } // namespace
 
 BOOST_AUTO_TEST_CASE(a_trace_has_its_lines_and_says_why_it_ended) {
-  const folder in;
+  const test::temporary_directory in;
   trace_mask running = 0;
-  tracer x{{in.path}, [&](auto now) { running = now->running(); }};
+  tracer x{{in.path()}, [&](auto now) { running = now->running(); }};
   BOOST_TEST(x.start(follow(trace_kind::client, "c", "one")).empty());
   BOOST_TEST(x.start(follow(trace_kind::client, "d", "two")).empty());
   BOOST_TEST(!x.start(follow(trace_kind::client, "e", "two")).empty());
@@ -204,7 +194,7 @@ BOOST_AUTO_TEST_CASE(a_trace_has_its_lines_and_says_why_it_ended) {
   BOOST_TEST(text_in(x, "two").starts_with("both\n"));
   BOOST_TEST(!x.start(follow(trace_kind::client, "c", "three")).empty());
   // Another start of the node finds the files.
-  tracer later{{in.path}, [](const auto&) {}};
+  tracer later{{in.path()}, [](const auto&) {}};
   BOOST_TEST(later.list().size() == 2U);
   BOOST_TEST(!runs(later, "one"));
   BOOST_TEST(later.remove("one"));
@@ -214,8 +204,8 @@ BOOST_AUTO_TEST_CASE(a_trace_has_its_lines_and_says_why_it_ended) {
 }
 
 BOOST_AUTO_TEST_CASE(a_trace_ends_with_its_time_and_with_its_size) {
-  const folder in;
-  tracer x{{in.path}, [](const auto&) {}};
+  const test::temporary_directory in;
+  tracer x{{in.path()}, [](const auto&) {}};
   auto brief = follow(trace_kind::client, "c", "brief");
   brief.lasts = 1ms;
   auto small = follow(trace_kind::client, "c", "small");
@@ -233,8 +223,8 @@ BOOST_AUTO_TEST_CASE(a_trace_ends_with_its_time_and_with_its_size) {
 }
 
 BOOST_AUTO_TEST_CASE(lines_that_find_the_queue_full_are_counted_and_said) {
-  const folder in;
-  tracer x{{in.path, 1'000}, [](const auto&) {}};
+  const test::temporary_directory in;
+  tracer x{{in.path(), 1'000}, [](const auto&) {}};
   BOOST_TEST(x.start(follow(trace_kind::client, "c", "one")).empty());
   const std::string line = std::string(600, 'x') + '\n';
   for (int i = 0; i < 10'000; ++i)
@@ -257,9 +247,9 @@ BOOST_AUTO_TEST_CASE(lines_that_find_the_queue_full_are_counted_and_said) {
 }
 
 BOOST_AUTO_TEST_CASE(there_are_thirty_traces_at_most) {
-  const folder in;
+  const test::temporary_directory in;
   trace_mask running = 0;
-  tracer x{{in.path}, [&](auto now) { running = now->running(); }};
+  tracer x{{in.path()}, [&](auto now) { running = now->running(); }};
   for (std::size_t i = 0; i < trace_set::most; ++i)
     BOOST_TEST(
       x.start(follow(trace_kind::client, "c", std::to_string(i))).empty());
@@ -270,8 +260,8 @@ BOOST_AUTO_TEST_CASE(there_are_thirty_traces_at_most) {
 }
 
 BOOST_AUTO_TEST_CASE(publishers_are_watched_until_their_trace_ends) {
-  const folder in;
-  tracer x{{in.path}, [](const auto&) {}};
+  const test::temporary_directory in;
+  tracer x{{in.path()}, [](const auto&) {}};
   BOOST_TEST(x.start(follow(trace_kind::user, "u", "one")).empty());
   x.watch(42, 1);
   BOOST_TEST(x.watched(42) == 1U);

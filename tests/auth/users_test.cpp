@@ -1,6 +1,7 @@
 // The file of users: read, searched, edited, replaced.
 
 #include "auth/user_file.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 
@@ -39,26 +40,10 @@ std::vector<std::string> problems_of(const std::string& text,
   return made;
 }
 
-class folder {
-public:
-  folder() {
-    std::string name =
-      (fs::temp_directory_path() / "troupe-test-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  ~folder() { fs::remove_all(path_); }
-  fs::path operator/(const char* name) const { return path_ / name; }
-  std::size_t files() const {
-    return static_cast<std::size_t>(
-      std::distance(fs::directory_iterator{path_}, {}));
-  }
-
-private:
-  fs::path path_;
-};
+std::size_t files_in(const troupe::test::temporary_directory& x) {
+  return static_cast<std::size_t>(
+    std::distance(fs::directory_iterator{x.path()}, {}));
+}
 
 std::string content(const fs::path& path) {
   std::ifstream in{path, std::ios::binary};
@@ -223,7 +208,7 @@ BOOST_AUTO_TEST_CASE(an_edit_keeps_comments_and_order) {
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_replaced_with_its_rights_and_nothing_is_left) {
-  const folder in;
+  const troupe::test::temporary_directory in;
   const auto path = in / "users";
   replace_file(path, "a:*\n");
   BOOST_TEST(content(path) == "a:*\n");
@@ -232,25 +217,25 @@ BOOST_AUTO_TEST_CASE(a_file_is_replaced_with_its_rights_and_nothing_is_left) {
   replace_file(path, "b:*\n");
   BOOST_TEST(content(path) == "b:*\n");
   BOOST_TEST(mode_of(path) == 0640U);
-  BOOST_TEST(in.files() == 1U);
+  BOOST_TEST(files_in(in) == 1U);
   // A link stays one.
   fs::create_symlink(path, in / "link");
   replace_file(in / "link", "c:*\n");
   BOOST_TEST(fs::is_symlink(in / "link"));
   BOOST_TEST(content(path) == "c:*\n");
-  BOOST_TEST(in.files() == 2U);
+  BOOST_TEST(files_in(in) == 2U);
   BOOST_CHECK_THROW(replace_file(in / "none/users", "x"), fs::filesystem_error);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_regular_file_is_not_read) {
-  const folder in;
+  const troupe::test::temporary_directory in;
   const auto pipe = in / "pipe";
   BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   BOOST_CHECK_THROW(read_whole_file(pipe, 100), fs::filesystem_error);
   BOOST_CHECK_THROW(replace_file(pipe, "x"), fs::filesystem_error);
   BOOST_CHECK_THROW(read_whole_file(in / "", 100), fs::filesystem_error);
   BOOST_CHECK_THROW(read_whole_file(in / "none", 100), fs::filesystem_error);
-  BOOST_TEST(in.files() == 1U);
+  BOOST_TEST(files_in(in) == 1U);
   const auto path = in / "users";
   replace_file(path, "0123456789");
   BOOST_TEST(read_whole_file(path, 10) == "0123456789");

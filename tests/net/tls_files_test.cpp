@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(each_setting_that_is_wrong_is_named) {
 BOOST_AUTO_TEST_CASE(a_name_nobody_can_ask_for_is_told) {
   const certificates all;
   const auto& made = all.client;
-  directory names;
+  temporary_directory names;
   const auto file = names.write("x.pem", made.certificate + made.key);
   auto how = all.server();
   how.sni_directory = names.path("");

@@ -22,24 +22,6 @@ void demand(bool done) {
 
 } // namespace
 
-directory::directory() {
-  auto name =
-    (std::filesystem::temp_directory_path() / "troupe-tls-XXXXXX").string();
-  demand(::mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
-directory::~directory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string directory::write(const std::string& name,
-                             const std::string& text) const {
-  std::ofstream{path_ / name, std::ios::binary} << text;
-  return path(name);
-}
-
 net::certificate_authority::validity certificates::today() {
   const auto now = std::chrono::system_clock::now();
   return {now - std::chrono::hours{1}, now + std::chrono::hours{24}};

@@ -4,31 +4,14 @@
 #include "net/certificate_authority.hpp"
 #include "net/openssl.hpp"
 #include "net/tls_stream.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace troupe::test {
-
-/// Files that are gone with it.
-class directory {
-public:
-  directory();
-  ~directory();
-  directory(const directory&) = delete;
-  directory& operator=(const directory&) = delete;
-  /// @returns its path.
-  std::string write(const std::string& name, const std::string& text) const;
-  std::string path(const std::string& name) const {
-    return (path_ / name).string();
-  }
-
-private:
-  std::filesystem::path path_;
-};
 
 /// An authority with a server (`localhost`) and a client (`atm-7`), good for a
 /// day, in files `ca.pem`, `crl.pem`, `server.pem`, `atm-7.pem` and `.key`.
@@ -38,7 +21,7 @@ struct certificates {
   net::tls_options mutual() const; ///< clients need one, too
   static net::certificate_authority::validity today();
 
-  directory files;
+  temporary_directory files;
   net::certificate_authority authority;
   net::certificate_pair client;
 };

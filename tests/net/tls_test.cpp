@@ -273,7 +273,7 @@ BOOST_AUTO_TEST_CASE(without_one_nobody_is_named) {
 }
 
 BOOST_AUTO_TEST_CASE(the_name_that_is_asked_for_chooses_the_certificate) {
-  directory more;
+  temporary_directory more;
   auto authority =
     net::certificate_authority::make("More", certificates::today());
   for (const std::string name : {"one.example.org", "*.two.example.org"}) {
@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(the_name_that_is_asked_for_chooses_the_certificate) {
 }
 
 BOOST_AUTO_TEST_CASE(a_shared_key_does_without_certificates) {
-  directory at;
+  temporary_directory at;
   net::tls_options how;
   how.psk_file = at.write("psk", "atm-7:" + std::string(64, 'a') + "\n");
   const auto context = context_of(how);

@@ -5,68 +5,23 @@
 #include "net/openssl.hpp"
 #include "net/tls_stream.hpp"
 #include "net/websocket_stream.hpp"
+#include "tests/net/tls_support.hpp"
 #include "tests/support/bytes.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace troupe::test {
 
-/// A certificate that signs itself, in a folder of its own.
-class own_certificate {
-public:
-  own_certificate() {
-    std::string pattern =
-      (std::filesystem::temp_directory_path() / "troupe-ws-XXXXXX").string();
-    BOOST_REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    directory_ = pattern;
-    auto* key = EVP_EC_gen("P-256");
-    auto* x = X509_new();
-    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3'600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 86'400);
-    X509_set_version(x, 2);
-    X509_set_pubkey(x, key);
-    const unsigned char name[] = "broker";
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
-                               name, -1, -1, 0);
-    X509_set_issuer_name(x, X509_get_subject_name(x));
-    BOOST_REQUIRE(X509_sign(x, key, EVP_sha256()) != 0);
-    auto* to = std::fopen((directory_ / "cert.pem").c_str(), "w");
-    PEM_write_X509(to, x);
-    std::fclose(to);
-    to = std::fopen((directory_ / "key.pem").c_str(), "w");
-    PEM_write_PrivateKey(to, key, nullptr, nullptr, 0, nullptr, nullptr);
-    std::fclose(to);
-    X509_free(x);
-    EVP_PKEY_free(key);
-    net::tls_options options;
-    options.certificate_file = directory_ / "cert.pem";
-    options.key_file = directory_ / "key.pem";
-    context_ = std::make_shared<net::tls_context>(options, "wss:test");
-  }
-  ~own_certificate() { std::filesystem::remove_all(directory_); }
-  own_certificate(const own_certificate&) = delete;
-  own_certificate& operator=(const own_certificate&) = delete;
-
-  static std::shared_ptr<const net::tls_context> context() {
-    static const own_certificate made;
-    return made.context_;
-  }
-
-private:
-  std::filesystem::path directory_;
-  std::shared_ptr<const net::tls_context> context_;
-};
+inline std::shared_ptr<const net::tls_context> context_of_wires() {
+  static const auto made =
+    std::make_shared<net::tls_context>(certificates{}.server(), "wss:test");
+  return made;
+}
 
 /// Client and server of one WebSocket; nothing waits.
 class wire {
@@ -80,8 +35,7 @@ public:
                    sizeof send_buffer);
     std::unique_ptr<net::transport> lower;
     if (with_tls) {
-      lower =
-        std::make_unique<net::tls_stream>(fds_[0], own_certificate::context());
+      lower = std::make_unique<net::tls_stream>(fds_[0], context_of_wires());
       client_context_ = SSL_CTX_new(TLS_client_method());
       client_ = SSL_new(client_context_);
       SSL_set_fd(client_, fds_[1]);

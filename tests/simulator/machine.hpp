@@ -5,7 +5,7 @@
 #include "actors/node_storage.hpp"
 #include "tests/simulator/peers.hpp"
 #include "tests/storage/support/faulty_env.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <chrono>
 #include <cstdint>

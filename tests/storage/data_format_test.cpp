@@ -2,7 +2,7 @@
 
 #include "storage/data_format.hpp"
 #include "storage/error.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 

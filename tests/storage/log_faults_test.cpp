@@ -3,7 +3,7 @@
 #include "storage/log_store.hpp"
 #include "tests/storage/support/faulty_env.hpp"
 #include "tests/storage/support/recorders.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/support/seed.hpp"
 
 #include <boost/test/unit_test.hpp>

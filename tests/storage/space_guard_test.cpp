@@ -2,7 +2,7 @@
 
 #include "storage/space_guard.hpp"
 #include "tests/storage/support/recorders.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -5,7 +5,7 @@
 #include "storage/log_store.hpp"
 #include "tests/cluster/support.hpp"
 #include "tests/storage/support/faulty_env.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 

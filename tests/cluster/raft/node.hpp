@@ -6,7 +6,7 @@
 #include "storage/log_store.hpp"
 #include "tests/cluster/row_store.hpp"
 #include "tests/storage/support/faulty_env.hpp"
-#include "tests/storage/support/temporary_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <functional>
 #include <map>

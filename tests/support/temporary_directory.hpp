@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 
@@ -13,8 +14,7 @@ class temporary_directory {
 public:
   temporary_directory() {
     auto name =
-      (std::filesystem::temp_directory_path() / "troupe-storage-XXXXXX")
-        .string();
+      (std::filesystem::temp_directory_path() / "troupe-test-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
       throw std::runtime_error{"no temporary directory " + name};
     path_ = name;
@@ -27,7 +27,13 @@ public:
   temporary_directory& operator=(const temporary_directory&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const char* name) const {
+  std::string path(const std::string& name) const { return path_ / name; }
+  std::filesystem::path operator/(const std::string& name) const {
+    return path_ / name;
+  }
+  /// Makes or replaces a file of it. @returns its path.
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream{path_ / name, std::ios::binary} << text;
     return path_ / name;
   }
 
