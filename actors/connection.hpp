@@ -192,6 +192,23 @@ private:
     std::vector<late_decision> late;
     std::optional<late_decision> asked; ///< what it is held for
     std::chrono::steady_clock::time_point asked_at;
+    /// The publication that the cache allowed last. The next one of a turn is
+    /// mostly like it, and within a turn no decision ends.
+    struct {
+      std::string topic;
+      std::chrono::steady_clock::time_point turn;
+      std::uint64_t generation = 0; ///< of the rules; 0: nothing was allowed
+      protocol::qos qos{};
+      bool retain = false;
+    } allowed;
+
+    bool allowed_just_now(const protocol::publish_packet& in,
+                          std::uint64_t generation,
+                          std::chrono::steady_clock::time_point turn) const {
+      return allowed.turn == turn && allowed.generation == generation
+             && allowed.qos == in.qos && allowed.retain == in.retain
+             && allowed.topic == in.topic;
+    }
   };
   /// How fast the client may send.
   struct pace {

@@ -195,6 +195,7 @@ def write_document(target: pathlib.Path, stored: dict, section: str | None):
     else:
         whole = {**stored, **{name: old[name] for name in SECTIONS
                               if name in old}}
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(whole, indent=1) + "\n")
     (target / "benchmarks.md").write_text(render(whole))
 

@@ -170,6 +170,35 @@ BOOST_AUTO_TEST_CASE(answers_are_kept_or_asked_for_each_packet_once) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(
+  what_was_allowed_just_now_is_for_the_same_and_these_rules) {
+  asking_node x;
+  auto& writer = x.node.connect(0, {.id = "writer"});
+  writer.publish("a", "x");
+  x.node.run_until_idle();
+  x.answer(auth::decision::allow);
+  const auto hits = x.node["authorization.cache_hit"];
+  for (int i = 0; i < 5; ++i)
+    writer.publish("a", "x");
+  x.node.run_until_idle();
+  BOOST_TEST(x.authorizer->asked == 1);
+  BOOST_TEST(writer.accepted == 6U);
+  BOOST_TEST(x.node["authorization.cache_hit"] - hits == 5U);
+  const auto denied = [&](std::uint16_t packet) {
+    x.node.run_until_idle();
+    x.answer(auth::decision::deny);
+    return writer.answers.at(packet) == reason_code::not_authorized;
+  };
+  BOOST_TEST(denied(writer.publish("b", "x")));
+  BOOST_TEST(denied(writer.publish("a", "x", {.retain = true})));
+  BOOST_TEST(denied(writer.publish("a", "x", {.qos = qos::exactly_once})));
+  writer.publish("a", "x");
+  x.node.run_until_idle();
+  BOOST_TEST(x.authorizer->asked == 4);
+  x.node.set_access(x.rules(32, 2)); // in the same moment
+  BOOST_TEST(denied(writer.publish("a", "x")));
+}
+
 BOOST_AUTO_TEST_CASE(a_subscription_of_many_filters_needs_an_answer_for_each) {
   // SUBSCRIBE with Packet Identifier 1 and the filters a, b, c of QoS 0.
   using namespace std::string_literals;
