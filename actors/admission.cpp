@@ -20,8 +20,10 @@ admission::admission(const admission_options& how)
 
 void admission::set_options(const admission_options& how) {
   const std::lock_guard lock(mutex_);
+  // A reload for other reasons does not give whoever guesses a new start.
+  if (how.guard != how_.guard)
+    guard_ = std::make_unique<auth::guard>(how.guard);
   how_ = how;
-  guard_ = std::make_unique<auth::guard>(how.guard);
   flapping_.set_options(how.flapping);
 }
 
@@ -31,6 +33,8 @@ void admission::listen(on_bans told) {
 }
 
 void admission::tell() {
+  // Who tells last tells the newest list.
+  const std::lock_guard one_by_one(telling_);
   on_bans told;
   std::shared_ptr<const auth::ban_list> now;
   {

@@ -26,8 +26,9 @@ struct admission_options {
 class admission {
 public:
   using clock_time = std::chrono::steady_clock::time_point;
-  /// Told after each change of the bans, under no lock, on the thread that
-  /// changed them; reactors among them, so it must not write files.
+  /// Told after each change of the bans, in the order of the changes, on the
+  /// thread that changed them; reactors among them, so it must not write files.
+  /// It may not change bans itself.
   using on_bans = std::function<void(std::shared_ptr<const auth::ban_list>)>;
 
   explicit admission(const admission_options& how);
@@ -58,6 +59,7 @@ public:
 private:
   void tell();
 
+  std::mutex telling_; ///< taken before mutex_
   std::mutex mutex_;
   admission_options how_;
   std::unique_ptr<auth::guard> guard_;

@@ -85,6 +85,10 @@ std::optional<connection::info> connection::describe() const {
   return x;
 }
 
+std::size_t connection::subscription_count() const noexcept {
+  return session_ != nullptr ? session_->subscription_count() : 0;
+}
+
 std::chrono::milliseconds connection::blocked_for() const noexcept {
   return write_blocked_ ? std::chrono::duration_cast<std::chrono::milliseconds>(
            at().now() - blocked_since_)

@@ -95,9 +95,10 @@ public:
   // ---- from shards and operators -------------------------------------------
 
   void handle(client_event& what);
-  /// The rules about who may do what have changed: ends it if it may not be
-  /// here any more.
-  void check_again();
+  /// Bans, and with `rules` also those about who may do what, have changed:
+  /// ends it if it may not be here any more.
+  void check_again(bool rules);
+  std::size_t subscription_count() const noexcept;
   /// The limits of its listener have changed.
   void limits_changed();
   const listener_scope& scope() const noexcept { return scope_; }
@@ -247,6 +248,7 @@ private:
   void take_proxy_header(net::proxy_header&& header);
   void refuse_stranger(std::string_view why);
   void begin_transport();
+  void give_turn_back() noexcept;
   void opened();
   void queue_opening(bool to_the_end);
   void end_transport() noexcept;
@@ -268,6 +270,7 @@ private:
   // connection_access.cpp
   auth::identity identity() const;
   void take_names_of_certificate();
+  bool is_banned(); ///< and told so
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
@@ -338,7 +341,7 @@ private:
   ssize_t send_some();
   ssize_t send_through();
   bool has_output() const noexcept;
-  void count_traffic() noexcept;
+  std::uint64_t count_traffic() noexcept; ///< @returns bytes sent
   protocol::delivery for_this_client(const protocol::message& message,
                                      protocol::delivery how);
   protocol::delivery with_alias(const protocol::message& message,
@@ -366,6 +369,7 @@ private:
   bool opening_to_the_end_ = false;
   bool broken_ = false;      ///< the other side broke a rule of its transport
   bool queued_ = false;      ///< waits for `open`
+  bool has_turn_ = false;    ///< counts as a handshake that is under way
   bool read_queued_ = false; ///< waits for `read_on`
   bool held_ = false;        ///< a packet waits for an authorizer
   bool replays_ = false;     ///< the next packet was held
@@ -391,6 +395,7 @@ private:
   std::chrono::steady_clock::time_point blocked_since_;
   std::chrono::steady_clock::time_point go_on_at_; ///< if paced
   std::chrono::steady_clock::time_point connected_at_;
+  std::chrono::steady_clock::time_point queued_since_; ///< if `queued_`
   std::unique_ptr<handshake> handshake_;
   std::unique_ptr<authentication> authentication_;
   std::unique_ptr<aliases> aliases_;

@@ -57,15 +57,21 @@ void connection::take_names_of_certificate() {
   }
 }
 
+bool connection::is_banned() {
+  const auto& world = at().shared().options.world;
+  const auto* ban = at().bans().find(identity(), world.wall_ms());
+  if (ban == nullptr)
+    return false;
+  count(at().numbers().connect_banned);
+  refuse(reason_code::banned,
+         ban->reason.empty() ? "banned" : "banned: " + ban->reason);
+  return true;
+}
+
 bool connection::is_welcome() {
   auto& numbers = at().numbers();
-  const auto& world = at().shared().options.world;
-  if (const auto* ban = at().bans().find(identity(), world.wall_ms())) {
-    count(numbers.connect_banned);
-    refuse(reason_code::banned,
-           ban->reason.empty() ? "banned" : "banned: " + ban->reason);
+  if (is_banned())
     return false;
-  }
   if (at().shared().admission.refused_for(identity(), at().now())) {
     count(numbers.connect_locked);
     refuse(reason_code::banned, "too many wrong passwords: try again later");
@@ -168,7 +174,8 @@ void connection::log_lock() {
 
 bool connection::admit(account what) {
   account_ = std::make_unique<account>(std::move(what));
-  if (!set_mount())
+  // By now its name may be another: that of SCRAM, or of a certificate.
+  if (is_banned() || !set_mount())
     return false;
   if (handshake_->will) {
     const auto& will = *handshake_->will->message;
@@ -404,7 +411,7 @@ std::size_t connection::drop_what_is_not_allowed() {
     });
 }
 
-void connection::check_again() {
+void connection::check_again(bool rules) {
   const caf::strong_actor_ptr keep{ctrl()};
   if (phase_ != phase::live) {
     check_due_ = true; // it may have been asked about already
@@ -418,6 +425,8 @@ void connection::check_again() {
           ban->reason.empty() ? "banned" : "banned: " + ban->reason);
     return;
   }
+  if (!rules)
+    return;
   const auto& access = at().access();
   if (scope_.options().authentication && account_ && account_->by
       && account_->version != 0) {
@@ -432,8 +441,10 @@ void connection::check_again() {
       return;
     }
   }
+  // Without authenticators it was taken by a name that nobody has verified.
   if (scope_.options().authentication && account_ && !account_->by
-      && !anonymous_allowed()) {
+      && (!anonymous_allowed()
+          || (user_name_ && !access.authenticators.empty()))) {
     count(numbers.ended_account);
     close(reason_code::not_authorized, "clients have to log in now");
     return;

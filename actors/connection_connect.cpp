@@ -419,15 +419,13 @@ void connection::granted(cluster::claim_granted& x) {
   handshake_.reset();
   count(numbers.client_connected);
   arm_timer();
-  if (keep_alive_ == 0 && !write_blocked_)
-    net::timing_wheel::disarm(*this);
   if (lost) { // it would wait for what does not come
     count(numbers.ended_subscription);
     close(reason_code::not_authorized, subscription_lost);
     return;
   }
   if (std::exchange(check_due_, false)) {
-    check_again();
+    check_again(true);
     if (fd_ < 0)
       return;
   }

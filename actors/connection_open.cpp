@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
+#include <utility>
 
 namespace troupe::actors {
 
@@ -91,6 +92,7 @@ void connection::queue_opening(bool to_the_end) {
   if (queued_)
     return;
   queued_ = true;
+  queued_since_ = at().now();
   at().openings().put(self_, transport_ != nullptr);
 }
 
@@ -100,9 +102,13 @@ void connection::open() {
   if (fd_ < 0)
     return;
   try {
+    // It is not the client's fault that others are served before it.
+    connected_at_ += at().now() - queued_since_;
     if (opening_ && !transport_)
       begin_transport();
     read(opening_to_the_end_);
+    if (fd_ >= 0 && opening_)
+      arm_timer();
   } catch (const std::exception& e) {
     at().report_crash(*this, e.what());
     end(false, false, "internal error");
@@ -114,17 +120,22 @@ void connection::begin_transport() {
   if (options.tls) {
     transport_ = std::make_unique<net::tls_stream>(fd_, options.tls);
     at().openings().began();
+    has_turn_ = true;
   }
   if (options.websocket)
     transport_ = std::make_unique<net::websocket_stream>(fd_, options.websocket,
                                                          std::move(transport_));
 }
 
+void connection::give_turn_back() noexcept {
+  if (std::exchange(has_turn_, false))
+    at().openings().ended();
+}
+
 void connection::opened() {
   opening_ = false;
   auto& numbers = at().numbers();
   if (const auto* tls = transport_->tls()) {
-    at().openings().ended();
     count(tls->resumed() ? numbers.tls_resumed : numbers.tls_full);
     if (auto certificate = tls->certificate();
         certificate && !certificate_told_)
@@ -145,6 +156,8 @@ ssize_t connection::receive_some(std::uint8_t* to, std::size_t room) {
   const auto got = transport_->read({to, room});
   const auto error = errno;
   count_traffic();
+  if (has_turn_ && transport_->tls()->established())
+    give_turn_back(); // what WebSocket waits for costs nothing
   if (opening_ && transport_->established())
     opened();
   errno = error;
@@ -164,10 +177,11 @@ void connection::read_on() {
   }
 }
 
-void connection::count_traffic() noexcept {
+std::uint64_t connection::count_traffic() noexcept {
   const auto [received, sent] = transport_->take_traffic();
   count(at().numbers().bytes_received, received);
   count(at().numbers().bytes_sent, sent);
+  return sent;
 }
 
 void connection::transport_failed() {
@@ -189,8 +203,7 @@ void connection::end_transport() noexcept {
   if (!write_blocked_)
     transport_->end(!broken_);
   count_traffic();
-  if (opening_ && transport_->tls() != nullptr)
-    at().openings().ended();
+  give_turn_back();
   transport_.reset();
 }
 
@@ -203,7 +216,6 @@ connection::opening_deadline() const noexcept {
 }
 
 bool connection::opening_overdue(std::chrono::steady_clock::time_point now) {
-  // It is not the client's fault that others are served before it.
   if (queued_ || now < opening_deadline())
     return false;
   count(at().numbers().handshake_timeout);

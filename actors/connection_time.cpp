@@ -79,9 +79,11 @@ void connection::slow_down() {
 void connection::arm_timer() {
   using std::chrono::milliseconds;
   auto deadline = std::chrono::steady_clock::time_point::max();
-  if (opening_)
-    deadline = opening_deadline();
-  else if (phase_ == phase::awaiting_connect || phase_ == phase::authenticating)
+  if (opening_) {
+    if (!queued_)
+      deadline = opening_deadline();
+  } else if (phase_ == phase::awaiting_connect
+             || phase_ == phase::authenticating)
     deadline = connected_at_ + limits().idle_timeout;
   else if (keep_alive_ != 0)
     deadline = last_read_
@@ -98,6 +100,8 @@ void connection::arm_timer() {
       std::min(deadline, blocked_since_ + scope_.options().send_timeout);
   if (deadline != std::chrono::steady_clock::time_point::max())
     at().wheel().arm(*this, deadline);
+  else
+    net::timing_wheel::disarm(*this);
 }
 
 void connection::on_timer() {

@@ -167,10 +167,14 @@ void connection::flush() {
   const caf::strong_actor_ptr keep{ctrl()};
   if (fd_ < 0)
     return;
-  if (write_blocked_)
-    count_unsent();
-  else
+  if (!write_blocked_) {
     write();
+    return;
+  }
+  count_unsent();
+  // What it asks for goes on piling up while it takes nothing.
+  if (!writable())
+    pause_reading(true);
 }
 
 void connection::count_unsent() noexcept {
@@ -210,7 +214,8 @@ ssize_t connection::send_some() {
     const auto error = errno;
     if (sent > 0)
       bytes_sent_ += static_cast<std::uint64_t>(sent);
-    count_traffic();
+    if (count_traffic() != 0)
+      blocked_since_ = at().now(); // it takes something, if not all
     errno = error;
     return sent;
   }

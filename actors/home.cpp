@@ -190,27 +190,48 @@ void home::set_mqtt(const mqtt_options& to) {
 void home::set_access(std::shared_ptr<const access_control> to) {
   access_ = std::move(to);
   access_cache_ = access_->cache;
-  check_all_again(0);
+  check_all_again(true);
 }
 
 void home::set_bans(std::shared_ptr<const auth::ban_list> to) {
   bans_ = std::move(to);
-  check_all_again(0);
+  check_all_again(false);
 }
 
-void home::check_all_again(std::size_t from) {
-  // So many in a turn: with a hundred thousand clients it takes a while.
+void home::check_all_again(bool rules) {
+  // A round that is under way goes on, and round to here once more: bans that
+  // change all the time keep nobody from being looked at.
+  auto& its = checks_;
+  its.bans = {its.at, false, true};
+  if (rules)
+    its.rules = its.bans;
+  if (!its.goes_on)
+    check_some();
+}
+
+void home::check_some() {
+  // So much in a turn: with a hundred thousand clients it takes a while.
   constexpr std::size_t at_once = 256;
-  const auto round = from == 0 ? ++checks_ : checks_;
-  const auto end = std::min(clients_.size(), from + at_once);
-  for (; from < end; ++from)
-    if (auto* x = clients_[from].connected)
-      x->check_again();
-  if (from < clients_.size())
-    post([this, from, round] {
-      if (round == checks_) // or another round has begun
-        check_all_again(from);
-    });
+  auto& its = checks_;
+  for (std::size_t done = 0; its.bans.active && done < at_once; ++done) {
+    if (its.at < clients_.size())
+      if (auto* x = clients_[its.at].connected) {
+        if (its.rules.active)
+          done += x->subscription_count();
+        x->check_again(its.rules.active);
+      }
+    ++its.at;
+    const bool end = its.at >= clients_.size();
+    if (end)
+      its.at = 0;
+    for (auto* round : {&its.bans, &its.rules}) {
+      round->came_round |= end;
+      round->active &= !round->came_round || its.at < round->from;
+    }
+  }
+  its.goes_on = its.bans.active;
+  if (its.goes_on)
+    post([this] { check_some(); });
 }
 
 listener_scope* home::find_scope(std::string_view id) noexcept {

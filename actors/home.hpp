@@ -340,7 +340,9 @@ private:
                    const message_ptr& message, session* publisher);
   void sweep();
   void run_openings();
-  void check_all_again(std::size_t from);
+  /// Looks at all clients: at bans, and at rules as well.
+  void check_all_again(bool rules);
+  void check_some();
 
   struct place {
     connection* connected = nullptr;
@@ -375,7 +377,16 @@ private:
   std::shared_ptr<const access_control> access_;
   auth::decision_cache::options access_cache_;
   std::shared_ptr<const auth::ban_list> bans_;
-  std::size_t checks_ = 0; ///< rounds of `check_all_again` that were begun
+  struct {
+    struct round {
+      std::size_t from = 0;    ///< it ends when it is there again
+      bool came_round = false; ///< to the first client
+      bool active = false;
+    };
+    std::size_t at = 0; ///< client that is next
+    round bans, rules;  ///< `rules` is never ahead of `bans`
+    bool goes_on = false;
+  } checks_;
   std::vector<std::unique_ptr<listener_scope>> scopes_;
   opening_queue openings_;
   std::vector<client_ref> to_read_;

@@ -55,8 +55,12 @@ void listener::on_ready(std::uint32_t) {
         window_ = at().now();
         in_window_ = 0;
       }
-      const auto share = std::max<std::size_t>(1, (rate.count + rate.burst)
-                                                    / at().dials().reactors);
+      // Each reactor takes connections, but a file's socket has only one.
+      const std::size_t takers = scope_.options().kind == listener_kind::local
+                                   ? 1
+                                   : at().dials().reactors;
+      const auto share =
+        std::max<std::size_t>(1, (rate.count + rate.burst) / takers);
       if (in_window_ >= share) {
         count(numbers.accept_refused_rate);
         pause(std::chrono::milliseconds{100});

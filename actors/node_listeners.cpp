@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 #include <stdexcept>
 
 namespace troupe::actors {
@@ -121,6 +122,12 @@ bool same_socket(const listener_options& a, const listener_options& b) {
   return a.bind == b.bind && a.backlog == b.backlog && a.mode == b.mode;
 }
 
+/// Whether the system chooses, so that each gets a port of its own.
+bool chooses_port(const listener_options& x) {
+  const auto at = net::endpoint::parse(x.bind);
+  return x.kind != listener_kind::local && at && at->port() == 0;
+}
+
 } // namespace
 
 void node::change(const settings& to) {
@@ -133,18 +140,26 @@ void node::change(const settings& to) {
   };
   try {
     for (const auto& x : to.listeners) {
-      auto* before = find_open(x.id());
-      if (before != nullptr && same_socket(before->of, x))
+      if (const auto* now = find_open(x.id());
+          now != nullptr && same_socket(now->of, x))
         continue;
-      const bool same_place = before != nullptr && before->of.bind == x.bind;
-      if (same_place) // another backlog: two sockets there would share clients
-        close(*before);
-      if (before != nullptr) {
-        replaced.push_back(std::move(*before));
-        open_.erase(open_.begin() + (before - open_.data()));
-      }
-      if (same_place)
-        on_all([](home&) {});
+      // Whoever has the place (with another backlog, or another name) goes
+      // first: two sockets there would share clients, and a file has one.
+      const auto take_out = [&](const auto& which) {
+        const auto from = std::stable_partition(
+          open_.begin(), open_.end(), [&](const auto& y) { return !which(y); });
+        std::move(from, open_.end(), std::back_inserter(replaced));
+        open_.erase(from, open_.end());
+      };
+      const auto in_place = [&](const open_listener& y) {
+        return y.of.bind == x.bind && (y.of.id() == x.id() || !chooses_port(x));
+      };
+      take_out(
+        [&](const auto& y) { return y.of.id() == x.id() || in_place(y); });
+      for (auto& y : replaced)
+        if (in_place(y))
+          close(y);
+      on_all([](home&) {});
       open(x);
       opened.push_back(x.id());
     }
@@ -163,8 +178,11 @@ void node::change(const settings& to) {
     }
     throw;
   }
-  for (auto& x : replaced)
+  for (auto& x : replaced) {
     close(x);
+    if (!has(x.of.id()))
+      end_connections_of(x.of.id());
+  }
   for (auto x = open_.begin(); x != open_.end();) {
     if (has(x->of.id())) {
       ++x;

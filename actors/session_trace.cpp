@@ -22,11 +22,13 @@ void session::trace_accepted(const protocol::message& what,
     .number("bytes", static_cast<std::int64_t>(in.payload.size()));
   if (in.qos != protocol::qos::at_most_once)
     line.number("packet_identifier", in.packet_identifier).flag("dup", in.dup);
-  std::size_t limit = 0;
-  const auto form = at().traces().payload_of(all, limit);
-  if (form != trace_payload::none)
-    line.payload(in.payload, form == trace_payload::hex, limit);
-  at().write_trace(all, std::move(line));
+  at().traces().for_each_form(
+    all, [&](trace_mask some, trace_payload form, std::size_t limit) {
+      auto one = line;
+      if (form != trace_payload::none)
+        one.payload(in.payload, form == trace_payload::hex, limit);
+      at().write_trace(some, std::move(one));
+    });
   auto way = link_->trace_line("matched", what);
   way.number("filters", static_cast<std::int64_t>(to.nodes.size()))
     .number("groups", static_cast<std::int64_t>(to.groups.size()))

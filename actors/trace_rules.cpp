@@ -118,17 +118,18 @@ trace_mask trace_set::of_topic(std::string_view topic) const noexcept {
   return all;
 }
 
-trace_payload trace_set::payload_of(trace_mask which,
-                                    std::size_t& limit) const noexcept {
-  auto form = trace_payload::none;
-  limit = 0;
-  for_each(which & running_, [&](std::size_t i) {
+trace_mask trace_set::like_first(trace_mask which) const noexcept {
+  const auto& first =
+    slots_[static_cast<std::size_t>(std::countr_zero(which))]->options();
+  trace_mask all = 0;
+  for_each(which, [&](std::size_t i) {
     const auto& x = slots_[i]->options();
-    form = std::max(form, x.payload);
-    if (x.payload != trace_payload::none)
-      limit = std::max(limit, x.payload_max);
+    if (x.payload == first.payload
+        && (x.payload == trace_payload::none
+            || x.payload_max == first.payload_max))
+      all |= trace_mask{1} << i;
   });
-  return form;
+  return all;
 }
 
 } // namespace troupe::actors

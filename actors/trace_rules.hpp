@@ -87,8 +87,17 @@ public:
   trace_mask of_message(const protocol::message& what) const noexcept;
   trace_mask of_topic(std::string_view topic) const noexcept;
   const entry& at(std::size_t slot) const { return *slots_.at(slot); }
-  /// What lines of these traces say of payloads: the most that one wants.
-  trace_payload payload_of(trace_mask which, std::size_t& limit) const noexcept;
+  /// Calls `f(some, form, limit)` for those of `which` that are told the same
+  /// of payloads: each gets what its owner asked for, and no more.
+  template <class F>
+  void for_each_form(trace_mask which, F&& f) const {
+    for (which &= running_; which != 0;) {
+      const auto some = like_first(which);
+      const auto& how = at(static_cast<std::size_t>(std::countr_zero(which)));
+      f(some, how.options().payload, how.options().payload_max);
+      which &= ~some;
+    }
+  }
 
   template <class F>
   static void for_each(trace_mask which, F&& f) {
@@ -97,6 +106,9 @@ public:
   }
 
 private:
+  /// The first of `which`, and those that want the same of payloads.
+  trace_mask like_first(trace_mask which) const noexcept;
+
   std::vector<std::optional<entry>> slots_;
   trace_mask running_ = 0;
   trace_mask told_ = 0;

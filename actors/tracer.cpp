@@ -77,7 +77,8 @@ std::string tracer::start(const trace_options& how) {
            + "\" already: choose another name, or take it away with troupe "
              "ctl trace delete "
            + how.name;
-  if (known >= trace_set::most)
+  const auto slot = std::find(slots_.begin(), slots_.end(), nullptr);
+  if (known >= trace_set::most || slot == slots_.end())
     return "there are " + std::to_string(trace_set::most)
            + " traces already: take one away with troupe ctl trace delete";
   auto x = std::make_unique<running>(

@@ -24,6 +24,8 @@ struct guard_options {
   std::chrono::seconds lock{300};
   /// Of addresses, and as many of addresses with a user.
   std::size_t entries_max = 65'536;
+
+  bool operator==(const guard_options&) const = default;
 };
 
 /// Counts wrong logins by address, and by address and user: never by user

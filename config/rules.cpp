@@ -3,6 +3,7 @@
 #include "config/text.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string>
 
@@ -122,6 +123,17 @@ void checker::same_address() {
                               + " too: give one of them another port"));
       break;
     }
+  std::map<std::string, std::string> files;
+  for (const auto& [name, x] : s_.listeners.local) {
+    const auto key = listener_section(listener_kind::local, name) + ".bind";
+    if (!x.common.enable || is_wrong(key))
+      continue;
+    const auto [first, is_new] = files.emplace(x.common.bind, key);
+    if (!is_new)
+      problems_.push_back(about(key, x.common.bind + " is the file of "
+                                       + first->second
+                                       + " too: give one of them another"));
+  }
 }
 
 void checker::node_name() {

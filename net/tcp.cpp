@@ -131,6 +131,21 @@ bool endpoint::is_loopback() const noexcept {
   return (ntohl(storage_.v4.sin_addr.s_addr) >> 24) == 127;
 }
 
+bool endpoint::overlaps(const endpoint& other) const noexcept {
+  if (storage_.any.sa_family != other.storage_.any.sa_family
+      || port() != other.port())
+    return false;
+  if (storage_.any.sa_family == AF_INET6) {
+    const auto& a = storage_.v6.sin6_addr;
+    const auto& b = other.storage_.v6.sin6_addr;
+    return IN6_IS_ADDR_UNSPECIFIED(&a) || IN6_IS_ADDR_UNSPECIFIED(&b)
+           || IN6_ARE_ADDR_EQUAL(&a, &b);
+  }
+  const auto a = storage_.v4.sin_addr.s_addr;
+  const auto b = other.storage_.v4.sin_addr.s_addr;
+  return a == INADDR_ANY || b == INADDR_ANY || a == b;
+}
+
 namespace {
 
 /// A socket that is bound to `at`.

@@ -35,6 +35,9 @@ public:
   std::uint16_t port() const noexcept;
   void set_port(std::uint16_t port) noexcept;
   bool is_loopback() const noexcept;
+  /// Whether a socket that listens here would keep one from listening there
+  /// (IPv6 sockets take no IPv4 connections here).
+  bool overlaps(const endpoint& other) const noexcept;
 
   const sockaddr* data() const noexcept { return &storage_.any; }
   socklen_t size() const noexcept { return size_; }

@@ -64,7 +64,7 @@ struct tls_context::state {
   std::vector<std::pair<std::string, ssl_ctx_ptr>> by_name;
   std::vector<certificate_expiry> certificates;
   std::shared_ptr<ticket_keys> tickets;
-  std::string trust; ///< digest of the CA's and CRL's files
+  std::string trust; ///< digest of the CA's, CRL's and pre-shared keys' files
   psk_table psks;
   std::mutex response_mutex;
   std::vector<std::uint8_t> response; ///< guarded by response_mutex
@@ -370,7 +370,8 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
   std::string trusted = std::to_string(options.ask_client)
                         + std::to_string(options.require_client)
                         + std::to_string(options.depth) + ' ';
-  for (const auto* file : {&options.ca_file, &options.crl_file})
+  for (const auto* file :
+       {&options.ca_file, &options.crl_file, &options.psk_file})
     if (!file->empty())
       trusted += digest_of(contents_of(*file));
   x.trust = digest_of(trusted);

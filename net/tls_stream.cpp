@@ -24,6 +24,8 @@ constexpr std::size_t most_made = 256 * 1'024;
 /// Bytes that may come without a single one for us: key updates, empty
 /// records, alerts. Whoever sends more of them is only at work for us.
 constexpr std::size_t most_fruitless = 64 * 1'024;
+/// Bytes of a handshake: a chain of certificates is its largest part.
+constexpr std::size_t most_of_handshake = 256 * 1'024;
 
 /// Errors of others on this thread would be taken for ours.
 void forget_errors() noexcept {
@@ -49,6 +51,13 @@ struct tls_stream_io {
   static int read(BIO* x, char* to, int room) {
     auto& its = of(x);
     BIO_clear_retry_flags(x);
+    // OpenSSL goes on until there is data for us or nothing more to read: here
+    // is the only place to stop who sends neither.
+    if (its.fruitless_
+        > (its.established_ ? most_fruitless : most_of_handshake)) {
+      its.flooded_ = true;
+      return -1;
+    }
     if (its.drained_) {
       BIO_set_retry_read(x);
       return -1;
@@ -142,12 +151,6 @@ ssize_t tls_stream::read(std::span<std::uint8_t> to) {
     fruitless_ = 0;
     return static_cast<ssize_t>(got);
   }
-  if (fruitless_ > most_fruitless) {
-    broken_ = true;
-    trouble_ = "the client sends TLS records without data";
-    errno = EPROTO;
-    return -1;
-  }
   return fail(result);
 }
 
@@ -176,6 +179,14 @@ bool tls_stream::handshake() {
 
 /// What a call of OpenSSL that did not succeed means.
 ssize_t tls_stream::fail(int result) {
+  if (flooded_) {
+    broken_ = true;
+    trouble_ = established_ ? "the client sends TLS records without data"
+                            : "the client's handshake has no end";
+    ERR_clear_error();
+    errno = EPROTO;
+    return -1;
+  }
   switch (SSL_get_error(tls_, result)) {
   case SSL_ERROR_WANT_READ:
     errno = EAGAIN;

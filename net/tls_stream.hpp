@@ -57,7 +57,8 @@ private:
   bool drained_ = false; ///< the last recv(2) left nothing
   bool to_the_end_ = false;
   bool broken_ = false;
-  int error_ = 0; ///< of the socket
+  bool flooded_ = false; ///< with what is no data
+  int error_ = 0;        ///< of the socket
   std::string_view trouble_;
   std::shared_ptr<const tls_context> context_;
   ssl_st* tls_ = nullptr;

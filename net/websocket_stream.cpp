@@ -20,6 +20,9 @@ namespace {
 constexpr std::uint64_t no_limit = std::numeric_limits<std::int64_t>::max();
 /// Compressed bytes that are read at once.
 constexpr std::size_t compressed_room = 16'384;
+/// Compressed bytes without content that one read takes: no sender needs them,
+/// and each costs time.
+constexpr std::size_t most_barren = 64 * 1'024;
 /// Unread bytes that are dropped before a connection is closed.
 constexpr std::size_t most_dropped = 1'048'576;
 /// Frames that one call writes.
@@ -267,6 +270,7 @@ ssize_t websocket_stream::read_compressed(std::span<std::uint8_t> to,
     its.in.assign(to.begin(), to.begin() + static_cast<std::ptrdiff_t>(ready));
     its.rest = its.in;
   }
+  std::size_t barren = 0; // compressed bytes that came to nothing
   for (;;) {
     if (its.is_inflating) {
       const auto step = its.inflater.inflate(its.piece, its.is_message_end, to);
@@ -281,6 +285,14 @@ ssize_t websocket_stream::read_compressed(std::span<std::uint8_t> to,
       }
       if (step.produced != 0)
         return static_cast<ssize_t>(step.produced);
+      barren += step.consumed;
+      if (barren > most_barren && fail_ == websocket_close::none) {
+        its.is_inflating = false;
+        its.piece = its.rest = {};
+        is_ending_ = true;
+        fail_ = websocket_close::policy_violation;
+        trouble_ = "compressed data without content";
+      }
       continue;
     }
     if (!its.piece.empty()) {

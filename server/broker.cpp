@@ -5,6 +5,8 @@
 #include "server/listeners.hpp"
 #include "server/options.hpp"
 
+#include <boost/algorithm/string/join.hpp>
+
 #include <cstdio>
 #include <optional>
 #include <stdexcept>
@@ -33,7 +35,10 @@ void refuse_taken_addresses(
     if (!at || at->port() == 0)
       continue; // the listener says what is wrong
     const bool mine = std::any_of(ours.begin(), ours.end(), [&](const auto& y) {
-      return y.bind == x.bind;
+      const auto its = y.kind == actors::listener_kind::local
+                         ? std::nullopt
+                         : net::endpoint::parse(y.bind);
+      return its && its->overlaps(*at);
     });
     if (mine)
       continue;
@@ -42,6 +47,16 @@ void refuse_taken_addresses(
         "listener " + x.id() + " cannot listen on " + at->to_string() + ": "
         + error.message() + "; choose another address with listeners."
         + std::string{x.kind_name()} + '.' + x.name + ".bind");
+  }
+}
+
+/// Keeps what `f` throws for the report of all that is wrong.
+template <class F>
+void attempt(std::vector<std::string>& problems, F&& f) {
+  try {
+    f();
+  } catch (const std::runtime_error& e) {
+    problems.emplace_back(e.what());
   }
 }
 
@@ -104,10 +119,15 @@ void broker::start() {
   ctl_.open(socket);
   if (settings_.http.enable)
     http_.open(settings_.http.bind);
-  auto may = access::read(settings_);
-  auto options = node_options_of(settings_);
-  refuse_taken_addresses(options.listeners, {});
-  listeners_ = options.listeners;
+  access::prepared may;
+  std::vector<std::string> problems;
+  attempt(problems, [&] { may = access::read(settings_); });
+  attempt(problems, [&] { listeners_ = listeners_of(settings_, {}); });
+  if (!problems.empty())
+    throw start_error(exit_configuration,
+                      boost::algorithm::join(problems, "\n"));
+  refuse_taken_addresses(listeners_, {});
+  auto options = node_options_of(settings_, listeners_);
   options.admission = admission_of(settings_);
   options.access = access_.put_in_force(std::move(may));
   if (options.storage)
@@ -125,7 +145,11 @@ void broker::start() {
   // Not before: a node that was made has to be started to end.
   node_.emplace(std::move(options),
                 [this](const actors::log_line& line) { log_.write(line); });
-  bans_.load(node_->admission());
+  try {
+    bans_.load(node_->admission());
+  } catch (const std::runtime_error& e) {
+    throw start_error(exit_storage, e.what());
+  }
   node_->start();
   node_->on_bans_changed([this] { bans_.changed(); });
   bans_.watch();
@@ -239,24 +263,17 @@ reload_report broker::try_to_reload() {
   if (!read)
     return report;
   const auto now = config::with_cold_of(settings_, *read);
-  const auto attempt = [&](const auto& f) {
-    try {
-      f();
-    } catch (const std::runtime_error& e) {
-      report.problems.emplace_back(e.what());
-    }
-  };
   access::prepared may;
   std::vector<actors::listener_options> listeners;
-  attempt([&] { may = access::read(now); });
-  attempt([&] {
+  attempt(report.problems, [&] { may = access::read(now); });
+  attempt(report.problems, [&] {
     listeners = listeners_of(now, listeners_);
     refuse_taken_addresses(listeners, listeners_);
   });
   if (!report.problems.empty())
     return report;
   const auto before = node_->listeners();
-  attempt([&] {
+  attempt(report.problems, [&] {
     const auto options = node_options_of(now, listeners);
     node_->change({options.mqtt, listeners, options.sys_message_interval,
                    options.sys_heartbeat_interval, admission_of(now)});

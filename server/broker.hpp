@@ -7,6 +7,7 @@
 #include "server/bans.hpp"
 #include "server/ctl_server.hpp"
 #include "server/ctl_workers.hpp"
+#include "server/exit_codes.hpp"
 #include "server/health.hpp"
 #include "server/http_server.hpp"
 #include "server/log.hpp"
@@ -18,6 +19,7 @@
 #include <boost/json.hpp>
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,6 +32,18 @@ struct reload_report {
   std::vector<config::changed> waiting; ///< for a restart
   std::vector<config::problem> warnings;
   std::vector<std::string> problems; ///< if any, nothing was changed
+};
+
+/// Why a broker does not start, and what the process tells whoever started it.
+class start_error : public std::runtime_error {
+public:
+  start_error(exit_code code, const std::string& why)
+    : std::runtime_error(why),
+      code_(code) {}
+  exit_code code() const noexcept { return code_; }
+
+private:
+  exit_code code_;
 };
 
 /// On the thread that runs `control`, unless said otherwise.
@@ -45,7 +59,9 @@ public:
   broker(const broker&) = delete;
   broker& operator=(const broker&) = delete;
 
-  /// @throws std::runtime_error naming what cannot be opened.
+  /// @throws start_error  the configuration is wrong, naming all that is, or
+  ///                      the data cannot be read.
+  /// @throws std::runtime_error  naming what cannot be opened.
   void start();
   /// Serves until `stop` is done.
   void run();

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 
 namespace troupe::server {
 
@@ -50,6 +51,9 @@ public:
   /// @param takes_long  answers may take any time.
   /// @returns 0 or an error number.
   int open(const std::filesystem::path& at, bool takes_long) {
+    if (fd_ >= 0)
+      ::close(std::exchange(fd_, -1));
+    asked_ = false;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     const auto path = at.string();
@@ -69,6 +73,10 @@ public:
     return 0;
   }
 
+  /// Whether it had an answer already: the broker ends a connection that asks
+  /// nothing for a while, as when somebody reads a trace page by page.
+  bool asked() const noexcept { return asked_; }
+
   bool send(std::string_view text) const {
     while (!text.empty()) {
       const auto sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);
@@ -80,7 +88,7 @@ public:
   }
 
   /// Reads to the end of the line. @returns whether it came.
-  bool receive(std::string& line) const {
+  bool receive(std::string& line) {
     char part[65'536];
     for (;;) {
       const auto size = ::recv(fd_, part, sizeof part, 0);
@@ -90,23 +98,32 @@ public:
         return false;
       line.append(part, static_cast<std::size_t>(size));
       if (line.back() == '\n')
-        return true;
+        return asked_ = true;
     }
   }
 
 private:
   int fd_ = -1;
+  bool asked_ = false;
 };
 
 /// One question and its answer.
-ctl_answer exchange(const connection& broker, const std::filesystem::path& at,
-                    std::string_view command, const json::object& with) {
+/// @param reopens  connects again; whether that was possible.
+template <class F>
+ctl_answer exchange(connection& broker, const std::filesystem::path& at,
+                    std::string_view command, const json::object& with,
+                    F&& reopens) {
   const json::object request{{"command", command}, {"with", with}};
   auto text = json::serialize(request) + '\n';
   if (text.size() > ctl_server::max_request)
     return ctl_failure{exit_usage, "this is more than can be sent at once"};
   std::string line;
-  if (!broker.send(text) || !broker.receive(line))
+  const bool may_be_over = broker.asked();
+  bool answered = broker.send(text) && broker.receive(line);
+  // Questions that follow others on a connection change nothing.
+  if (!answered && line.empty() && may_be_over && reopens())
+    answered = broker.send(text) && broker.receive(line);
+  if (!answered)
     return unavailable("the broker at " + at.string() + " gives no answer");
   line.pop_back();
   boost::system::error_code error;
@@ -206,7 +223,8 @@ int ctl_client::carry_out(const std::filesystem::path& at,
   if (const int error = broker.open(at, command.takes_long); error != 0)
     return tell_failure(unavailable(why_not(at, error)));
   const auto ask = [&](const json::object& what) {
-    return exchange(broker, at, command.name, what);
+    return exchange(broker, at, command.name, what,
+                    [&] { return broker.open(at, command.takes_long) == 0; });
   };
   if (command.converse != nullptr)
     return command.converse(ask, with, as_json);

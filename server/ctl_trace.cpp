@@ -18,6 +18,8 @@ namespace {
 using actors::trace_options;
 
 constexpr std::size_t part = 262'144; ///< bytes of a file in one answer
+/// A payload of a megabyte, each byte of it escaped, fits.
+constexpr std::size_t longest_line = 32 * part;
 constexpr std::uint64_t size_max = std::uint64_t{16} << 30;
 constexpr std::chrono::hours lasts_max{24 * 7};
 
@@ -177,10 +179,17 @@ ctl_answer trace_show(actors::node& of, const json::object& with) {
     return x.what.name == name && x.running;
   });
   std::string text;
-  if (!of.tracer().read(name, from, part, text))
-    return no_such_trace(name);
-  // Whole lines, so that no character is cut; what follows is for next time.
-  text.resize(text.rfind('\n') + 1);
+  auto most = part;
+  do {
+    if (!of.tracer().read(name, from, most, text))
+      return no_such_trace(name);
+    // Whole lines, so that no character is cut; what follows is for next time.
+    const auto had = text.size();
+    text.resize(text.rfind('\n') + 1);
+    if (!text.empty() || had < most)
+      break;
+    most *= 2; // a line with a large payload
+  } while (most <= longest_line);
   const auto next = from + text.size();
   return json::object{
     {"name", name}, {"text", text}, {"next", next}, {"running", running}};

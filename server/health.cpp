@@ -103,12 +103,15 @@ void health::start() {
   arm();
 }
 
-void health::stop() { timer_.cancel(); }
+void health::stop() {
+  stopped_ = true; // a wait may have ended already, its handler on the way
+  timer_.cancel();
+}
 
 void health::arm() {
   timer_.expires_after(often);
   timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled)
+    if (cancelled || stopped_)
       return;
     look();
     arm();

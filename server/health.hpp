@@ -50,6 +50,7 @@ private:
   double refuse_at_ = 0;           ///< part of the memory there is
   std::uint64_t memory_limit_ = 0; ///< bytes; 0: unknown
   bool memory_high_ = false;
+  bool stopped_ = false;
   std::vector<health_figures::certificate> certificates_;
   std::shared_ptr<answers> answers_;
   std::uint64_t files_ = 0;

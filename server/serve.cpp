@@ -78,6 +78,8 @@ int serve(const config::sources& sources, const config::loaded& from) {
     running = &one;
     one.start();
     one.run();
+  } catch (const start_error& e) {
+    return fail(e, e.code());
   } catch (const storage::storage_error& e) {
     return fail(e, exit_storage);
   } catch (const cluster::record_error& e) {

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 #include <unistd.h>
 
 using namespace troupe;
@@ -95,19 +96,30 @@ BOOST_AUTO_TEST_CASE(messages_are_known_by_topic_and_by_who_published_them) {
   BOOST_TEST(trace_set{}.empty());
 }
 
-BOOST_AUTO_TEST_CASE(payloads_are_shown_as_the_most_curious_trace_wants) {
+BOOST_AUTO_TEST_CASE(each_trace_says_of_payloads_what_its_owner_asked_for) {
   auto none = follow(trace_kind::topic, "#", "n");
   none.payload = trace_payload::none;
+  auto also_none = none;
+  also_none.payload_max = 7; // of nothing
   auto hex = follow(trace_kind::topic, "#", "h");
   hex.payload = trace_payload::hex;
   hex.payload_max = 5;
-  const trace_set all{
-    {std::get<trace_set::entry>(trace_set::entry::make(none)),
-     std::get<trace_set::entry>(trace_set::entry::make(hex))}};
-  std::size_t limit = 0;
-  BOOST_TEST((all.payload_of(0b01, limit) == trace_payload::none));
-  BOOST_TEST((all.payload_of(0b11, limit) == trace_payload::hex));
-  BOOST_TEST(limit == 5U);
+  auto longer = hex;
+  longer.payload_max = 6;
+  std::vector<std::optional<trace_set::entry>> slots;
+  for (const auto& x : {none, hex, also_none, longer, hex})
+    slots.emplace_back(std::get<trace_set::entry>(trace_set::entry::make(x)));
+  slots.emplace_back(); // one that has ended
+  const trace_set all{slots};
+  using told = std::tuple<trace_mask, trace_payload, std::size_t>;
+  std::vector<told> found;
+  all.for_each_form(0b111111, [&](auto some, auto form, auto limit) {
+    found.emplace_back(some, form, form == trace_payload::none ? 0 : limit);
+  });
+  const std::vector<told> expected{{0b00101, trace_payload::none, 0},
+                                   {0b10010, trace_payload::hex, 5},
+                                   {0b01000, trace_payload::hex, 6}};
+  BOOST_TEST((found == expected));
 }
 
 // ---- lines -----------------------------------------------------------------

@@ -265,6 +265,10 @@ BOOST_AUTO_TEST_CASE(two_listeners_do_not_share_an_address) {
   must_load(set({"listeners.tcp.a.bind=127.0.0.2:1883"}));
   // An address that cannot be read is not the default either.
   BOOST_TEST(problems_of(set({"listeners.tcp.a.bind=?"})).size() == 1U);
+  BOOST_TEST(problem_of(file("[listeners.unix.a]\nbind = \"x.sock\"\n"
+                             "[listeners.unix.b]\nbind = \"x.sock\"\n"))
+             == "t.toml:4: listeners.unix.b.bind: x.sock is the file of "
+                "listeners.unix.a.bind too: give one of them another");
 }
 
 BOOST_AUTO_TEST_CASE(names_and_paths_are_checked) {

@@ -173,6 +173,21 @@ BOOST_AUTO_TEST_CASE(key_updates_without_end_are_refused) {
              == "the client sends TLS records without data");
 }
 
+BOOST_AUTO_TEST_CASE(key_updates_that_come_at_once_are_not_all_read) {
+  tls_link link(context_of(files().server()), only(TLS1_3_VERSION));
+  link.run();
+  link.server().take_traffic();
+  for (int i = 0; i < 5'000; ++i) {
+    SSL_key_update(link.client(), SSL_KEY_UPDATE_NOT_REQUESTED);
+    SSL_do_handshake(link.client());
+  }
+  link.run();
+  BOOST_TEST(link.server_error() == EPROTO);
+  BOOST_TEST(link.server().trouble()
+             == "the client sends TLS records without data");
+  BOOST_TEST(link.server().take_traffic().received < 90'000U);
+}
+
 BOOST_AUTO_TEST_CASE(renegotiation_is_refused_and_costs_nothing) {
   tls_link link(context_of(files().server()), only(TLS1_2_VERSION));
   link.run();
@@ -397,9 +412,12 @@ BOOST_AUTO_TEST_CASE(it_does_not_when_whom_to_trust_has_changed) {
       + net::certificate_authority::make("Another", certificates::today())
           .own()
           .certificate);
+  auto keys = files().mutual(); // whose key is taken away must not stay
+  keys.psk_file =
+    files().files.write("keys", "atm-7:" + std::string(64, 'a') + "\n");
   for (const int version : versions) {
     const auto ticket = ticket_of(before, version);
-    for (const auto& how : {listed, shallow, others})
+    for (const auto& how : {listed, shallow, others, keys})
       BOOST_TEST(
         !resumes(context_of(how, before.get()), ticket.get(), version));
   }

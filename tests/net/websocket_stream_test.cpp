@@ -483,6 +483,21 @@ BOOST_DATA_TEST_CASE(compressed_messages_go_both_ways, with_and_without_tls,
   }
 }
 
+BOOST_AUTO_TEST_CASE(compressed_data_without_content_has_an_end) {
+  websocket_settings settings;
+  settings.compress = true;
+  wire x{false, settings};
+  x.open("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+  bytes empty_blocks; // stored, of no bytes (RFC 1951, 3.2.4)
+  for (int i = 0; i < 24'000; ++i)
+    empty_blocks += bytes{"\0\0\0\xff\xff", 5};
+  x.send(websocket_frame(0xC2, empty_blocks));
+  BOOST_TEST(x.read_all() == -1);
+  BOOST_TEST(errno == EPROTO);
+  BOOST_TEST(x.got.empty());
+  BOOST_TEST(x.server().trouble() == "compressed data without content");
+}
+
 BOOST_AUTO_TEST_CASE(an_idle_one_is_small) {
   BOOST_TEST(sizeof(websocket_stream) <= 208U);
 }

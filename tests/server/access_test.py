@@ -247,6 +247,16 @@ class ScramTest(Access):
         _, kind, body = self.exchange("alice", "in wonderland")
         self.assertEqual((CONNACK, BANNED), (kind, body[1]))
 
+    def test_a_ban_holds_for_the_name_that_it_proves(self):
+        self.start()
+        self.broker.ask("ban", "add", "username", "alice")
+        _, kind, body = self.exchange("alice", "in wonderland")
+        self.assertEqual((CONNACK, BANNED), (kind, body[1]))
+        self.assertEqual(1, self.metric("client_refused_banned"))
+        self.broker.ask("ban", "delete", "username", "alice")
+        _, kind, body = self.exchange("alice", "in wonderland")
+        self.assertEqual((CONNACK, 0), (kind, body[1]))
+
     def test_it_can_be_turned_off(self):
         self.start(users="scram = false\n")
         _, kind, body = self.exchange("alice", "in wonderland")
@@ -369,6 +379,22 @@ class BansTest(Access):
             ConfiguredBroker(self.text, data_dir=data)
         for line in "bans.jsonl:1", "bans.jsonl:2":
             self.assertIn(line, str(told.exception))
+        self.assertEqual(5, self.serve(data).returncode)
+
+    def serve(self, data):
+        return troupe("serve", "--config", self.broker.configuration,
+                      "--data-dir", data)
+
+    def test_all_files_with_mistakes_are_named_at_the_start(self):
+        self.start()
+        data = self.broker.data_dir
+        self.broker.end()
+        self.users.write_text("a line\n")
+        self.rules.write_text("[[rule]]\npermission = 1\n")
+        done = self.serve(data)
+        self.assertEqual(3, done.returncode, done.stderr)
+        for place in f"{self.users}:1", f"{self.rules}:2":
+            self.assertIn(place, done.stderr)
 
     def test_who_comes_and_goes_is_banned_for_a_while(self):
         self.start("[flapping_detect]\nenable = true\nmax_count = 3\n"

@@ -218,6 +218,43 @@ class KindsTest(Listeners):
         with Client(path) as it:
             it.connect("local").ping()
 
+    def test_an_address_may_be_widened_and_a_file_may_change_names(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.start(section("a", bind=f"127.0.0.1:{port}")
+                   + section("x", bind="one.sock", kind="unix")
+                   + section("y", bind="two.sock", kind="unix"))
+        kept = self.client("tcp:a", "kept")
+        gone = Client(self.broker.data_dir / "one.sock")
+        self.addCleanup(gone.socket.close)
+        gone.connect("gone")
+        self.broker.reload("allow_anonymous = true\n"
+                           + section("a", bind=f"0.0.0.0:{port}")
+                           + section("z", bind="one.sock", kind="unix")
+                           + section("y", bind="one.other", kind="unix")
+                           + section("x", bind="two.sock", kind="unix"))
+        kept.ping()
+        self.client("tcp:a", "new").ping()
+        gone.ping()  # of a listener that there still is, elsewhere
+        for name in "one.sock", "one.other", "two.sock":
+            with Client(self.broker.data_dir / name) as it:
+                it.connect(name).ping()
+        self.broker.reload(section("a", bind=f"127.0.0.1:{port}")
+                           + section("z", bind="two.sock", kind="unix"))
+        kept.ping()
+        self.ended(gone)
+        with Client(self.broker.data_dir / "two.sock") as it:
+            it.connect("again").ping()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            at = "127.0.0.1:%d" % taken.getsockname()[1]
+            log = self.broker.reload(
+                section("w", bind="two.sock", kind="unix")
+                + section("b", bind=at), good=False)
+            self.assertIn("listener tcp:b cannot listen on " + at, log)
+        with Client(self.broker.data_dir / "two.sock") as it:
+            it.connect("as before").ping()
+        kept.ping()
+
     def test_it_listens_on_ipv6(self):
         self.start(section("six", bind="[::1]:0"))
         with Client(self.broker.port_of("tcp:six"), host="::1") as it:
