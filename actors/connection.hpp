@@ -249,6 +249,7 @@ private:
   void refuse_stranger(std::string_view why);
   void begin_transport();
   void give_turn_back() noexcept;
+  std::chrono::steady_clock::time_point turn_end() const noexcept;
   void opened();
   void queue_opening(bool to_the_end);
   void end_transport() noexcept;
@@ -395,7 +396,7 @@ private:
   std::chrono::steady_clock::time_point blocked_since_;
   std::chrono::steady_clock::time_point go_on_at_; ///< if paced
   std::chrono::steady_clock::time_point connected_at_;
-  std::chrono::steady_clock::time_point queued_since_; ///< if `queued_`
+  std::chrono::steady_clock::time_point queued_since_; ///< for `open`, last
   std::unique_ptr<handshake> handshake_;
   std::unique_ptr<authentication> authentication_;
   std::unique_ptr<aliases> aliases_;

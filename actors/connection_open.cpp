@@ -127,6 +127,11 @@ void connection::begin_transport() {
                                                          std::move(transport_));
 }
 
+std::chrono::steady_clock::time_point connection::turn_end() const noexcept {
+  // Others need not wait for a client that says nothing. It may go on itself.
+  return queued_since_ + std::chrono::seconds{1};
+}
+
 void connection::give_turn_back() noexcept {
   if (std::exchange(has_turn_, false))
     at().openings().ended();

@@ -3,6 +3,8 @@
 #include "actors/connection.hpp"
 #include "actors/session.hpp"
 
+#include <algorithm>
+
 namespace troupe::actors {
 
 using protocol::reason_code;
@@ -81,7 +83,8 @@ void connection::arm_timer() {
   auto deadline = std::chrono::steady_clock::time_point::max();
   if (opening_) {
     if (!queued_)
-      deadline = opening_deadline();
+      deadline = has_turn_ ? std::min(opening_deadline(), turn_end())
+                           : opening_deadline();
   } else if (phase_ == phase::awaiting_connect
              || phase_ == phase::authenticating)
     deadline = connected_at_ + limits().idle_timeout;
@@ -135,6 +138,8 @@ void connection::on_timer() {
     return;
   }
   if (opening_) {
+    if (!queued_ && has_turn_ && now >= turn_end())
+      give_turn_back();
     if (opening_overdue(now))
       return;
   } else if ((phase_ == phase::awaiting_connect

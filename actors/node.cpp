@@ -224,26 +224,6 @@ bool node::settle_shards() {
   return quiet == 3;
 }
 
-bool node::declare_group(const cluster::filter_name& name, bool declared) {
-  std::promise<void> sent;
-  shared_->homes.front()->post([&] {
-    cluster::hold_command command;
-    command.client_id = std::string{cluster::declared_holder};
-    command.subscription.share_name = name.share_name;
-    command.subscription.filter = name.filter;
-    command.subscription.options.maximum_qos = protocol::qos::exactly_once;
-    command.holds = declared;
-    auto& on = *shared_->homes.front();
-    on.for_each_shard_of(name.filter, [&](std::uint16_t shard) {
-      on.to_shard(shard, cluster::hold_command{command});
-    });
-    on.send_batches();
-    sent.set_value();
-  });
-  sent.get_future().wait();
-  return settle_shards();
-}
-
 void node::publish(const protocol::message_options& what) {
   auto options = what;
   options.received_at = shared_->as_stored(shared_->options.world.now());

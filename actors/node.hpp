@@ -186,10 +186,6 @@ public:
   };
   /// Summed up over the shards.
   std::vector<group> groups();
-  /// Keeps messages for a group though it has no members, or no longer. The
-  /// name and the filter are valid. @returns false if the shards did not say in
-  /// time that they know.
-  bool declare_group(const cluster::filter_name& name, bool declared);
 
   std::optional<connection::info> client(std::string_view client_id);
 

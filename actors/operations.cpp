@@ -23,6 +23,17 @@ struct answer_place {
 /// So many connections of a reactor are looked at in one turn.
 constexpr std::size_t clients_at_once = 2'048;
 
+/// A question that is answered when what `shard` was told before is committed
+/// and applied.
+void ask_behind(home& on, std::uint16_t shard, const std::string& filter,
+                client_ref who) {
+  cluster::retained_read behind;
+  behind.filter = filter;
+  behind.who = who;
+  behind.limit = 1;
+  on.to_shard(shard, std::move(behind));
+}
+
 } // namespace
 
 // ---- asking ----------------------------------------------------------------
@@ -142,14 +153,33 @@ operations::outcome operations::remove_retained(const std::string& topic) {
   const auto said = ask(0, [topic](home& on, client_ref who) {
     const auto shard = on.shard_of(topic);
     on.to_shard(shard, cluster::remove_retained_command{topic});
-    // Answered when what is before it is committed and applied.
-    cluster::retained_read behind;
-    behind.filter = topic;
-    behind.who = who;
-    behind.limit = 1;
-    on.to_shard(shard, std::move(behind));
+    ask_behind(on, shard, topic, who);
   });
   return said ? outcome::done : outcome::late;
+}
+
+// ---- groups ----------------------------------------------------------------
+
+bool operations::declare_group(const cluster::filter_name& name,
+                               bool declared) {
+  std::vector<std::uint16_t> shards;
+  cluster::for_each_shard_of(name.filter, shared_.options.actors.shards,
+                             [&](std::uint16_t x) { shards.push_back(x); });
+  return std::all_of(shards.begin(), shards.end(), [&](std::uint16_t shard) {
+    return ask(0,
+               [shard, name, declared](home& on, client_ref who) {
+                 cluster::hold_command command;
+                 command.client_id = std::string{cluster::declared_holder};
+                 command.subscription.share_name = name.share_name;
+                 command.subscription.filter = name.filter;
+                 command.subscription.options.maximum_qos =
+                   protocol::qos::exactly_once;
+                 command.holds = declared;
+                 on.to_shard(shard, std::move(command));
+                 ask_behind(on, shard, name.filter, who);
+               })
+      .has_value();
+  });
 }
 
 // ---- publishing ------------------------------------------------------------
@@ -158,10 +188,16 @@ operations::published operations::publish(const publication& what) {
   struct counted {
     std::atomic<std::size_t> filters{0};
     std::atomic<bool> committed{false};
+    std::atomic<std::size_t> limit{0};
   };
   const auto noted = std::make_shared<counted>();
   const auto said = ask(0, [what, noted, delay = what.delay_seconds](
                              home& on, client_ref who) {
+    if (what.payload.size() > on.mqtt().max_packet_size) {
+      noted->limit = on.mqtt().max_packet_size;
+      on.to_client(who, publish_acked{0, reason_code::packet_too_large});
+      return;
+    }
     // As of a client's, see `session::on_publish`.
     protocol::message_options made;
     made.topic = what.topic;
@@ -213,6 +249,7 @@ operations::published operations::publish(const publication& what) {
   published found;
   found.filters = noted->filters;
   found.committed = noted->committed;
+  found.payload_max = noted->limit;
   const auto* acked = said ? std::get_if<publish_acked>(&*said) : nullptr;
   found.late = acked == nullptr;
   if (acked != nullptr)

@@ -101,6 +101,11 @@ public:
   /// Ends a session that nobody is connected with, as Clean Start does.
   outcome end_session(const std::string& client_id);
 
+  /// Keeps messages for a group though it has no members, or no longer. The
+  /// name and the filter are valid. @returns false if a shard did not say in
+  /// time that this is committed.
+  bool declare_group(const cluster::filter_name& name, bool declared);
+
   // ---- messages ------------------------------------------------------------
 
   struct retained_found {
@@ -124,6 +129,7 @@ public:
     protocol::reason_code reason = protocol::reason_code::success;
     std::size_t filters = 0; ///< of connected clients that match
     bool committed = false;
+    std::size_t payload_max = 0; ///< bytes, if it was Packet too large
   };
   /// Waits until it is accepted, and on the disk if that is what a client's
   /// PUBACK would mean.

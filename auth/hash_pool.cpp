@@ -83,15 +83,20 @@ void hash_pool::work() {
     if (stopping_)
       return;
     auto next = take();
-    lock.unlock();
     const bool late =
       std::chrono::steady_clock::now() - next.since > options_.wait_max;
+    lock.unlock();
     const bool ended = call(next.what, late ? fate::too_late : fate::run);
     next.what = nullptr; // what it holds is not freed under the lock
     lock.lock();
     ++(late ? figures_.too_late : figures_.run);
     figures_.failed += ended ? 0 : 1;
   }
+}
+
+void hash_pool::set_wait_max(std::chrono::milliseconds to) {
+  const std::lock_guard lock(mutex_);
+  options_.wait_max = to;
 }
 
 void hash_pool::stop() {

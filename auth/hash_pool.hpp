@@ -55,6 +55,8 @@ public:
   bool submit(std::string_view from, job what);
   /// Ends what runs, tells the jobs that wait, joins. Again: does nothing.
   void stop();
+  /// Also of jobs that wait already.
+  void set_wait_max(std::chrono::milliseconds to);
   figures count() const;
 
 private:

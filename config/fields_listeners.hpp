@@ -128,7 +128,8 @@ inline constexpr auto fields<listener<K>> = std::tuple{
         reload::hot,
         "Connections that the system keeps until they are accepted."},
   field{&listener<K>::nodelay, "tcp_options.nodelay", reload::hot,
-        "Whether small packets leave at once (TCP_NODELAY)."},
+        "Whether small packets leave at once (TCP_NODELAY). For clients that "
+        "connect from then on."},
   field{&listener<K>::send_timeout,
         "tcp_options.send_timeout",
         {100ms, 1h},

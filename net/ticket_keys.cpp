@@ -43,6 +43,11 @@ void ticket_keys::turn(clock_time now) {
   since_ = now;
 }
 
+void ticket_keys::set_lifetime(std::chrono::seconds to) {
+  const std::lock_guard lock(mutex_);
+  period_ = std::max(to, std::chrono::seconds{1});
+}
+
 ticket_keys::key ticket_keys::current(clock_time now) {
   const std::lock_guard lock(mutex_);
   turn(now);

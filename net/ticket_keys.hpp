@@ -24,6 +24,8 @@ public:
   /// @throws tls_error without random bytes
   ticket_keys(std::chrono::seconds lifetime, clock_time now);
 
+  /// Of tickets from now on; the key for new ones is not renewed for it.
+  void set_lifetime(std::chrono::seconds to);
   /// What a new ticket is sealed with.
   key current(clock_time now);
   struct known {

@@ -379,6 +379,7 @@ tls_context::tls_context(const tls_options& options, std::string_view name,
     replaces != nullptr && replaces->state_->trust == x.trust
       ? replaces->state_->tickets
       : std::make_shared<ticket_keys>(options.ticket_lifetime, clock::now());
+  x.tickets->set_lifetime(options.ticket_lifetime);
   if (!options.psk_file.empty())
     x.psks = psk_table::parse(contents_of(options.psk_file), options.psk_file);
   x.base = x.make(std::string{name});

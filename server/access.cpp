@@ -105,6 +105,7 @@ access::put_in_force(prepared what) {
   auto made = std::make_shared<actors::access_control>();
   made->allow_anonymous = from.root_keys.allow_anonymous;
   made->authentication_timeout = from.auth.timeout;
+  pool_->set_wait_max(from.auth.timeout);
   const bool has_users = what.users != nullptr;
   users_->replace(has_users ? std::move(what.users) : no_users());
   const auto& certificate = from.auth_certificate;

@@ -1,6 +1,7 @@
 #include "server/ctl_backlog.hpp"
 
 #include "actors/node.hpp"
+#include "actors/operations.hpp"
 #include "protocol/topic.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
@@ -39,7 +40,7 @@ ctl_answer declare(actors::node& of, const json::object& with, bool declared) {
   if (auto* why = std::get_if<ctl_failure>(&name))
     return *why;
   const auto& group = std::get<cluster::filter_name>(name);
-  if (!of.declare_group(group, declared))
+  if (!actors::operations(of).declare_group(group, declared))
     return ctl_failure{exit_failure,
                        "the shards have not answered in ten seconds: see "
                        "troupe ctl groups list before you try again"};

@@ -218,12 +218,6 @@ ctl_answer publish(actors::node& of, const json::object& with) {
     auth::from_base64(text_in(with, "payload"), auth::base64::padded);
   if (!payload)
     return ctl_failure{exit_usage, "the payload is no base64"};
-  const auto most = of.options().mqtt.max_packet_size;
-  if (payload->size() > most)
-    return ctl_failure{exit_usage, "the payload has "
-                                     + std::to_string(payload->size())
-                                     + " bytes, mqtt.max_packet_size is "
-                                     + std::to_string(most)};
   what.topic = std::move(topic);
   what.payload = std::move(*payload);
   what.qos = static_cast<protocol::qos>(qos.empty() ? 0 : qos[0] - '0');
@@ -233,6 +227,11 @@ ctl_answer publish(actors::node& of, const json::object& with) {
     return ctl_failure{exit_failure,
                        "the message was not accepted in ten seconds; it may "
                        "be still, so publishing it again may double it"};
+  if (done.reason == protocol::reason_code::packet_too_large)
+    return ctl_failure{exit_usage, "the payload has "
+                                     + std::to_string(what.payload.size())
+                                     + " bytes, mqtt.max_packet_size is "
+                                     + std::to_string(done.payload_max)};
   if (static_cast<unsigned>(done.reason) >= 0x80)
     return ctl_failure{exit_failure,
                        done.reason == protocol::reason_code::quota_exceeded

@@ -344,3 +344,23 @@ BOOST_AUTO_TEST_CASE(large_messages_arrive_whole_whoever_reads_slowly) {
     BOOST_TEST(slow.payloads() == expected, each);
   });
 }
+
+BOOST_AUTO_TEST_CASE(who_takes_nothing_is_not_read_from_without_end) {
+  manual_node node(options_with(1));
+  auto& one = node.attach(0, 4'608);
+  one.connect({.id = "one"});
+  node.run_until_idle();
+  BOOST_REQUIRE(one.connacks == 1U);
+  one.reads = false;
+  std::string pings; // PINGREQ is two bytes, and so is its answer
+  for (int i = 0; i < 50'000; ++i)
+    pings += std::string_view{"\xC0\0", 2};
+  for (int i = 0; i < 40; ++i) {
+    one.send(pings);
+    node.run_until_idle();
+  }
+  BOOST_TEST(node["packets.pingreq.received"] < 800'000U);
+  one.reads = true;
+  node.run_until_idle();
+  BOOST_TEST(one.pings == 2'000'000U);
+}

@@ -2,6 +2,7 @@
 """Users, passwords, rules and bans of a running broker, and their reload."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import json
@@ -395,6 +396,30 @@ class BansTest(Access):
         self.assertEqual(3, done.returncode, done.stderr)
         for place in f"{self.users}:1", f"{self.rules}:2":
             self.assertIn(place, done.stderr)
+
+    def test_it_holds_for_many_while_others_are_banned(self):
+        self.start("allow_anonymous = true\n")
+        all_of_them = [self.client(f"c{i}", user=None, password=None)
+                       for i in range(600)]
+        kept = self.client("kept", user=None, password=None)
+        port = self.broker.port
+
+        def ban(kind, who):
+            self.broker.ask("ban", "add", kind, who)
+        with concurrent.futures.ThreadPoolExecutor(4) as at_once:
+            for x in [at_once.submit(ban, "clientid", f"x{i}")
+                      for i in range(20)] + [
+                          at_once.submit(ban, "clientid_re", "^c[0-9]+$")] + [
+                              at_once.submit(ban, "clientid", f"y{i}")
+                              for i in range(20)]:
+                x.result()
+        for x in all_of_them:
+            self.ended(x, BANNED)
+        kept.ping()
+        self.assertEqual(41, len(self.broker.ask("ban", "list")))
+        for name in "x0", "y19", "c1":
+            with Client(port) as it:
+                it.connect(name, code=BANNED)
 
     def test_who_comes_and_goes_is_banned_for_a_while(self):
         self.start("[flapping_detect]\nenable = true\nmax_count = 3\n"

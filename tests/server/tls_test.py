@@ -230,6 +230,27 @@ class CertificatesTest(Secure):
 
 
 class HandshakesTest(Secure):
+    def test_who_stalls_gives_its_turn_to_the_next(self):
+        self.start(more="[overload]\nmax_handshakes = 1\n")
+        hello = ssl.MemoryBIO()
+        stalled = ssl.create_default_context().wrap_bio(
+            ssl.MemoryBIO(), hello, server_hostname="x")
+        with self.assertRaises(ssl.SSLWantReadError):
+            stalled.do_handshake()
+        hello = hello.read()
+        for _ in range(3):
+            it = socket.create_connection(("127.0.0.1", self.port))
+            self.addCleanup(it.close)
+            it.sendall(hello[:20])
+        began = time.monotonic()
+        self.client().connect("patient").ping()
+        took = time.monotonic() - began
+        self.assertGreater(took, 1)  # they were before it
+        self.assertLess(took, 8)     # not handshake_timeout of each
+        it.sendall(hello[20:])  # who had stalled may go on
+        it.settimeout(5)
+        self.assertEqual(b"\x16", it.recv(1))
+
     def test_half_ones_end_and_nobody_waits_for_them(self):
         self.start(more='handshake_timeout = "1s"\n')
         hello = ssl.MemoryBIO()
