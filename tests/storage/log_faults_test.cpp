@@ -3,8 +3,8 @@
 #include "storage/log_store.hpp"
 #include "tests/storage/support/faulty_env.hpp"
 #include "tests/storage/support/recorders.hpp"
-#include "tests/support/temporary_directory.hpp"
 #include "tests/support/seed.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <boost/test/unit_test.hpp>
 
