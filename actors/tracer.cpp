@@ -24,6 +24,13 @@ std::int64_t wall_ms() {
 /// only.
 constexpr std::size_t most_watched = 100'000;
 
+std::string lines_lost(std::uint64_t count) {
+  return trace_event{wall_ms(), "lines lost"}
+    .number("lines", static_cast<std::int64_t>(count))
+    .text("cause", "more was to be written than the disk takes")
+    .take();
+}
+
 } // namespace
 
 tracer::tracer(options how, on_change changed)
@@ -88,7 +95,8 @@ std::string tracer::start(const trace_options& how) {
             0,
             0,
             0,
-            {}});
+            {},
+            false});
   x->file = std::fopen(path.c_str(), "wxe");
   if (x->file == nullptr)
     return "the file " + path.string()
@@ -270,10 +278,7 @@ void tracer::write_all(std::unique_lock<std::mutex>& lock) {
     trace_set::for_each(x.to, [&](std::size_t i) { put(parts.at(i), x.line); });
   for (auto& x : parts) {
     if (x.unsaid != 0)
-      put(x, trace_event{wall_ms(), "lines lost"}
-               .number("lines", static_cast<std::int64_t>(x.unsaid))
-               .text("cause", "more was to be written than the disk takes")
-               .take());
+      put(x, lines_lost(x.unsaid));
     if (x.file != nullptr && x.written != 0 && std::fflush(x.file) != 0)
       x.error = errno;
   }
@@ -281,6 +286,7 @@ void tracer::write_all(std::unique_lock<std::mutex>& lock) {
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (auto& x = slots_[i]; x && x->file == parts[i].file) {
       x->size += parts[i].written;
+      x->cut = parts[i].full || parts[i].error != 0;
       if (parts[i].error != 0)
         x->why = std::string{"the file cannot be written: "}
                  + std::strerror(parts[i].error);
@@ -308,6 +314,23 @@ void tracer::end_some() {
 
 void tracer::end(std::size_t slot) {
   const auto x = std::exchange(slots_[slot], nullptr);
+  const auto bit = trace_mask{1} << slot;
+  // What came since lines were written last.
+  std::string rest;
+  for (auto& one : queue_)
+    if ((std::exchange(one.to, one.to & ~bit) & bit) != 0) {
+      const auto size = x->size + rest.size() + one.line.size();
+      if (!x->cut && size <= x->what.options().size_max)
+        rest += one.line;
+      else
+        ++x->lost;
+    }
+  if (x->unsaid != 0)
+    rest += lines_lost(x->unsaid);
+  if (!x->cut) {
+    std::fwrite(rest.data(), 1, rest.size(), x->file);
+    x->size += rest.size();
+  }
   const auto line = trace_event{wall_ms(), "trace ends"}
                       .text("cause", x->why.empty() ? "the node stops" : x->why)
                       .take();
@@ -319,7 +342,6 @@ void tracer::end(std::size_t slot) {
                                     x->lost,
                                     x->why.empty() ? "the node stops" : x->why,
                                     0};
-  const auto bit = trace_mask{1} << slot;
   for (auto& [publisher, mask] : watched_)
     mask &= ~bit;
   std::erase_if(watched_, [](const auto& y) { return y.second == 0; });

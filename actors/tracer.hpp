@@ -76,6 +76,7 @@ private:
     std::uint64_t lost = 0;   ///< in all
     std::uint64_t unsaid = 0; ///< of these, not said in the file
     std::string why;          ///< it is to end
+    bool cut = false;         ///< nothing more can be written
   };
   struct queued {
     trace_mask to;

@@ -226,8 +226,9 @@ inline constexpr auto fields<ssl_options> = std::tuple{
         "Pre-shared keys: lines identity:key, the key in hex. A client that "
         "shows none needs the certificate."},
   field{&ssl_options::session_tickets, "session_tickets", reload::hot,
-        "Whether clients may resume a session, which saves most of a "
-        "handshake. Tickets end when cacertfile or crlfile change."},
+        "Whether clients may resume a session, which saves them and the broker "
+        "the certificates. Tickets end when cacertfile, crlfile or psk_file "
+        "change."},
   field{&ssl_options::ticket_lifetime,
         "ticket_lifetime",
         {1min, 168h},
