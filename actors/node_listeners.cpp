@@ -225,7 +225,8 @@ void node::set_access(std::shared_ptr<const access_control> to) {
 
 void node::on_bans_changed(std::function<void()> told) {
   shared_->admission.listen(
-    [this, told = std::move(told)](std::shared_ptr<const auth::ban_list> now) {
+    [this,
+     told = std::move(told)](const std::shared_ptr<const auth::ban_list>& now) {
       for (auto& x : shared_->homes)
         x->post([on = x.get(), now] { on->set_bans(now); });
       told();

@@ -170,6 +170,7 @@ std::vector<tracer::info> tracer::list() {
                                                               - clock::now())
           .count()};
   std::vector<info> made;
+  made.reserve(all.size());
   for (auto& [name, x] : all)
     made.push_back(std::move(x));
   return made;
