@@ -16,13 +16,19 @@ listener::listener(caf::actor_config& config, home& on,
   error_ = x.kind == listener_kind::local
              ? net::listen_local(x.bind, x.mode, x.backlog, fd_)
              : net::listen(address, x.backlog, fd_);
+  if (!error_ && x.kind == listener_kind::local)
+    file_ = net::socket_file{x.bind};
   if (!error_ && !on.watch(fd_, EPOLLIN, *this))
     error_ = {errno, std::generic_category()};
 }
 
-listener::~listener() {
+listener::~listener() { close(); }
+
+void listener::close() {
+  file_.remove();
   if (fd_ >= 0)
     ::close(fd_);
+  fd_ = -1;
 }
 
 void listener::on_end() {
@@ -31,8 +37,7 @@ void listener::on_end() {
     return;
   if (!paused_)
     at().unwatch(fd_, *this);
-  ::close(fd_);
-  fd_ = -1;
+  close();
 }
 
 bool listener::admitted() {

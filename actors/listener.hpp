@@ -3,6 +3,7 @@
 
 #include "actors/home.hpp"
 #include "net/tcp.hpp"
+#include "net/unix_socket.hpp"
 
 #include <string>
 
@@ -32,9 +33,11 @@ private:
   /// Stops accepting for a moment: the backlog holds who comes meanwhile.
   void pause(std::chrono::milliseconds time);
   bool admitted();
+  void close();
 
   const listener_scope& scope_;
   int fd_ = -1;
+  net::socket_file file_; ///< of a Unix socket
   std::error_code error_;
   bool paused_ = false;
   std::chrono::steady_clock::time_point window_;

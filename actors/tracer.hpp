@@ -104,7 +104,6 @@ private:
   std::map<std::string, info, std::less<>> ended_;
   std::deque<queued> queue_;
   std::size_t queue_size_ = 0; ///< bytes
-  bool writing_ = false;
   bool stopping_ = false;
   std::unordered_map<std::uint64_t, trace_mask> watched_;
   std::thread thread_;

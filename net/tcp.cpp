@@ -6,8 +6,6 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
@@ -170,18 +168,6 @@ std::error_code give_up(int& fd, std::error_code error) {
   return error;
 }
 
-/// Whether somebody listens on a Unix socket's file.
-bool is_served(const sockaddr_un& at) {
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return false;
-  const bool served =
-    ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0
-    || errno == EAGAIN;
-  ::close(fd);
-  return served;
-}
-
 } // namespace
 
 std::error_code probe(const endpoint& at) {
@@ -189,30 +175,6 @@ std::error_code probe(const endpoint& at) {
   const auto error = bind_to(at, false, fd);
   give_up(fd, error);
   return error;
-}
-
-std::error_code listen_local(const std::string& path, unsigned mode,
-                             int backlog, int& fd) {
-  sockaddr_un at{};
-  at.sun_family = AF_UNIX;
-  if (path.size() >= sizeof at.sun_path)
-    return std::make_error_code(std::errc::filename_too_long);
-  path.copy(at.sun_path, path.size());
-  if (is_served(at))
-    return std::make_error_code(std::errc::address_in_use);
-  struct stat what {};
-  if (::lstat(path.c_str(), &what) == 0) {
-    if (!S_ISSOCK(what.st_mode))
-      return std::make_error_code(std::errc::file_exists);
-    ::unlink(path.c_str());
-  }
-  fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0)
-    return last_error();
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0
-      || ::chmod(path.c_str(), mode) != 0 || ::listen(fd, backlog) != 0)
-    return give_up(fd, last_error());
-  return {};
 }
 
 std::error_code listen(const endpoint& at, int backlog, int& fd) {

@@ -61,12 +61,6 @@ std::error_code listen(const endpoint& at, int backlog, int& fd);
 /// could share it.
 std::error_code probe(const endpoint& at);
 
-/// Opens a listening Unix socket; a file that nobody listens on any more goes
-/// away first.
-/// @param mode  rights of the file
-std::error_code listen_local(const std::string& path, unsigned mode,
-                             int backlog, int& fd);
-
 /// Takes one connection: a non-blocking descriptor, or -1 and errno.
 struct accepted {
   int fd = -1;

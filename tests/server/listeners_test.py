@@ -217,6 +217,8 @@ class KindsTest(Listeners):
         self.addCleanup(again.close)
         with Client(path) as it:
             it.connect("local").ping()
+        again.end(signal.SIGTERM)
+        self.assertFalse(path.exists())
 
     def test_an_address_may_be_widened_and_a_file_may_change_names(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -243,6 +245,8 @@ class KindsTest(Listeners):
                            + section("z", bind="two.sock", kind="unix"))
         kept.ping()
         self.ended(gone)
+        for name in "one.sock", "one.other":
+            self.assertFalse((self.broker.data_dir / name).exists(), name)
         with Client(self.broker.data_dir / "two.sock") as it:
             it.connect("again").ping()
         with socket.create_server(("127.0.0.1", 0)) as taken:
