@@ -95,7 +95,7 @@ void decide(benchmark::State& state, const std::string& text, Make&& make) {
     one.what.topic = one.topic;
   std::size_t at = 0;
   std::size_t allowed = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto& one = all[at];
     at = at + 1 == all.size() ? 0 : at + 1;
     const auto found = rules.decide(one.facts.view(), one.what);
@@ -175,7 +175,7 @@ void acl_through_the_chain(benchmark::State& state) {
     {}};
   const asking one{5, "bank/atm-100005/outlet/100005/cash/state"};
   const auto who = one.facts.view();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto said = chain.authorize(who, false, one.what, {});
     benchmark::DoNotOptimize(said);
   }
@@ -184,7 +184,7 @@ BENCHMARK(acl_through_the_chain);
 
 void acl_parse_10000(benchmark::State& state) {
   const auto text = per_user();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto rules = parsed(text);
     benchmark::DoNotOptimize(rules);
   }
@@ -203,7 +203,7 @@ void cache_hit(benchmark::State& state) {
     cache.store({auth::action::publish, topic}, auth::decision::allow, 1, true,
                 now);
   std::size_t at = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto found = cache.find({auth::action::publish, topics[at]}, 1, now);
     benchmark::DoNotOptimize(found);
     if (!found)
@@ -239,7 +239,7 @@ void bans_find_none(benchmark::State& state) {
   const auto list = table.snapshot();
   const asking one{5, "x"};
   const auto who = one.facts.view();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto* found = list->find(who, 0);
     benchmark::DoNotOptimize(found);
   }
@@ -263,7 +263,7 @@ void bans_add_and_list(benchmark::State& state) {
   };
   while (next != state.range(0))
     add();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     add();
     auto list = table.snapshot();
     benchmark::DoNotOptimize(list);
@@ -274,7 +274,7 @@ BENCHMARK(bans_add_and_list)->Arg(1'000)->Arg(1'000'000);
 void bucket_take(benchmark::State& state) {
   auth::token_bucket::time_point now{std::chrono::hours{1}};
   auth::token_bucket bucket{{1'000'000, std::chrono::seconds{1}}, now};
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     now += std::chrono::nanoseconds{1'000};
     benchmark::DoNotOptimize(bucket);
     auto taken = bucket.take(1, now);

@@ -41,7 +41,7 @@ void decode(benchmark::State& state, const publish_packet& packet,
   byte_buffer wire;
   encode_publish(wire, packet, version);
   const auto in = next_frame(wire.view(), no_packet_limit).value().value();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto read = in;
     benchmark::DoNotOptimize(read);
     auto decoded = decode_publish(read, version);
@@ -80,7 +80,7 @@ void encode(benchmark::State& state, const message_options& options,
   const auto sent = message::make(options);
   const auto now = time_point{} + std::chrono::hours{1};
   byte_buffer out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     if (out.size() > 32'768)
       out.clear();
     encode_message(out, *sent, how, version, now);
@@ -131,7 +131,7 @@ void cut_frames(benchmark::State& state, bool with_decoding) {
   std::size_t count = 0;
   for (; wire.size() < 65'536; ++count)
     encode_publish(wire, publish(qos::at_least_once), version);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto rest = wire.view();
     while (true) {
       const auto cut = next_frame(rest, no_packet_limit);
@@ -164,7 +164,7 @@ BENCHMARK(next_frame_and_decode_over_64_kb);
 
 void valid_topic_name(benchmark::State& state) {
   const std::string text(static_cast<std::size_t>(state.range(0)), 't');
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::string_view in = text;
     benchmark::DoNotOptimize(in);
     auto valid = is_valid_topic_name(in);
@@ -178,7 +178,7 @@ void valid_topic_name_in_cyrillic(benchmark::State& state) {
   std::string text;
   while (text.size() < 30)
     text += "\xD1\x84";
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::string_view in = text;
     benchmark::DoNotOptimize(in);
     auto valid = is_valid_topic_name(in);
@@ -189,7 +189,7 @@ void valid_topic_name_in_cyrillic(benchmark::State& state) {
 BENCHMARK(valid_topic_name_in_cyrillic);
 
 void topic_matches(benchmark::State& state) {
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     std::string_view filter = "bank/+/outlet/+/cash/#";
     benchmark::DoNotOptimize(filter);
     auto match = matches(filter, topic);
@@ -212,7 +212,7 @@ void decode_connect_of(benchmark::State& state, protocol_version version) {
   byte_buffer wire;
   encode_connect(wire, packet);
   const auto in = next_frame(wire.view(), no_packet_limit).value().value();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto read = in;
     benchmark::DoNotOptimize(read);
     auto decoded = decode_connect(read, false);

@@ -36,7 +36,7 @@ void send_to_a_pinned_actor(benchmark::State& state) {
   auto to = spawn_pinned<sink>(of.shared().system, *of.shared().homes[0]);
   const auto what = std::make_shared<batch>();
   const auto burst = static_cast<std::size_t>(state.range(0));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     to.self->wanted = burst;
     to.self->reached = {};
     auto done = to.self->reached.get_future();

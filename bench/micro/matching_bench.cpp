@@ -48,7 +48,7 @@ void match_random_leaves(benchmark::State& state) {
   const fleet of(static_cast<std::size_t>(state.range(0)));
   match_result found;
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     found.clear();
     of.index.match(of.topics[i++ % of.topics.size()], found);
     benchmark::DoNotOptimize(found.nodes.data());
@@ -59,7 +59,7 @@ BENCHMARK(match_random_leaves)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 void subscribe_and_unsubscribe(benchmark::State& state) {
   fleet of(100'000);
   std::size_t i = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     auto& node = of.index.acquire("new/" + std::to_string(i++) + "/topic");
     of.index.release(node);
     of.graveyard.drain();

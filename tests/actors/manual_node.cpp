@@ -138,7 +138,8 @@ void manual_node::subscribe(client& who, const std::string& filter,
     throw std::runtime_error("no SUBACK for " + filter);
 }
 
-void manual_node::set_access(std::shared_ptr<const actors::access_control> to) {
+void manual_node::set_access(
+  const std::shared_ptr<const actors::access_control>& to) {
   for (auto& x : parts_->homes())
     x->set_access(to);
   run_until_idle();

@@ -40,7 +40,7 @@ public:
   std::size_t homes() const noexcept;
 
   /// Other rules, for living clients as well.
-  void set_access(std::shared_ptr<const actors::access_control> to);
+  void set_access(const std::shared_ptr<const actors::access_control>& to);
 
   // ---- what it counts ------------------------------------------------------
   /// A counter by its dotted name, over all reactors.

@@ -18,7 +18,7 @@ static const char* address;
 static int is_v5;
 static MQTTClient_SSLOptions ssl = MQTTClient_SSLOptions_initializer;
 
-static void fail(const char* format, ...) {
+static _Noreturn void fail(const char* format, ...) {
   va_list more;
   va_start(more, format);
   fputs("FAILED  ", stdout);

@@ -85,6 +85,7 @@ BOOST_AUTO_TEST_CASE(what_many_threads_post_runs_once_and_in_their_order) {
   std::array<int, threads> next{};
   int wrong = 0;
   std::vector<std::thread> all;
+  all.reserve(threads);
   for (int t = 0; t < threads; ++t)
     all.emplace_back([&, t] {
       for (int i = 0; i < each; ++i)

@@ -2,7 +2,6 @@
 // wrong, and a disk that is slow. The file that TROUPE_TEST_FAULTS names holds
 // a `struct faults`, which the test changes while the broker runs.
 
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
