@@ -57,6 +57,13 @@ bool admission::failed(const auth::identity& who, clock_time now) {
   return guard_->failed(key_of(who), who.user_name.value_or(""), now);
 }
 
+bool admission::unlock(const net::endpoint& address,
+                       std::optional<std::string_view> user_name,
+                       clock_time now) {
+  const std::lock_guard lock(mutex_);
+  return guard_->unlock(auth::address_key(address), user_name, now);
+}
+
 void admission::succeeded(const auth::identity& who) {
   const std::lock_guard lock(mutex_);
   guard_->succeeded(key_of(who), who.user_name.value_or(""));

@@ -42,6 +42,9 @@ public:
   /// @returns whether this one locked it out.
   bool failed(const auth::identity& who, clock_time now);
   void succeeded(const auth::identity& who);
+  /// As `guard::unlock`.
+  bool unlock(const net::endpoint& address,
+              std::optional<std::string_view> user_name, clock_time now);
   /// @returns the ban that this disconnection led to.
   std::optional<auth::ban> disconnected(std::string_view client_id,
                                         clock_time now, std::int64_t wall_ms);

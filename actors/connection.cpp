@@ -278,10 +278,7 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
   if (at().tracing())
     trace_cause("disconnected", cause);
   if (session_ != nullptr || phase_ != phase::awaiting_connect)
-    at().log({log_level::debug, "connection.closed", cause,
-              session_ != nullptr ? std::string_view{session_->client_id()}
-                                  : std::string_view{},
-              peer()});
+    log(log_level::debug, "connection.closed", cause);
   close_socket();
   if (phase_ == phase::claiming) {
     phase_ = phase::closed; // until the shard has answered

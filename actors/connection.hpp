@@ -355,6 +355,9 @@ private:
   void pause_reading(bool pause);
   void arm_timer();
   std::string peer() const;
+  /// A line of the log that says who it is.
+  void log(log_level level, std::string_view cause,
+           std::string_view text) const;
 
   int fd_;
   phase phase_ = phase::awaiting_connect;

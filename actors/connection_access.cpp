@@ -9,6 +9,13 @@ namespace troupe::actors {
 
 using protocol::reason_code;
 
+void connection::log(log_level level, std::string_view cause,
+                     std::string_view text) const {
+  const auto who = identity();
+  at().log({level, cause, text, who.client_id, peer(),
+            who.user_name.value_or(std::string_view{}), who.listener});
+}
+
 auth::identity connection::identity() const {
   auth::identity x;
   x.client_id = session_ != nullptr ? std::string_view{session_->client_id()}
@@ -167,9 +174,9 @@ bool connection::decide(const auth::chain_answer& answer) {
 }
 
 void connection::log_lock() {
-  at().log({log_level::warning, "login.locked",
-            "too many wrong passwords: its address is refused for a while",
-            std::string{identity().client_id}, peer()});
+  log(log_level::warning, "login.locked",
+      "too many wrong passwords: for a while, who comes from this address "
+      "with this name is refused");
 }
 
 bool connection::admit(account what) {
@@ -307,10 +314,9 @@ std::chrono::steady_clock::time_point connection::answer_deadline() const {
 void connection::answer_overdue() {
   auto said = *decisions_->asked;
   said.answer = auth::decision::deny;
-  at().log({log_level::warning, "access.timeout",
-            "nobody said in time whether the client may use \"" + said.topic
-              + "\": it may not",
-            identity().client_id, peer()});
+  log(log_level::warning, "access.timeout",
+      "nobody said in time whether the client may use \"" + said.topic
+        + "\": it may not");
   decisions_->late.push_back(std::move(said));
   go_on_after_answer();
 }
@@ -341,9 +347,8 @@ bool connection::may_publish(const protocol::publish_packet& in,
   }
   auto& numbers = at().numbers();
   count(numbers.authorization_denied_publish);
-  at().log({log_level::info, "publish.denied",
-            "not allowed to publish to \"" + std::string{topic} + '"',
-            session_->client_id(), peer()});
+  log(log_level::info, "publish.denied",
+      "not allowed to publish to \"" + std::string{topic} + '"');
   answer = verdict::no;
   return true;
 }
@@ -375,10 +380,8 @@ bool connection::may_subscribe(const protocol::subscribe_packet& in,
       if (!denied[i++])
         return;
       count(at().numbers().authorization_denied_subscribe);
-      at().log(
-        {log_level::info, "subscribe.denied",
-         "not allowed to subscribe to \"" + std::string{one.filter} + '"',
-         session_->client_id(), peer()});
+      log(log_level::info, "subscribe.denied",
+          "not allowed to subscribe to \"" + std::string{one.filter} + '"');
     });
   return true;
 }
@@ -394,7 +397,8 @@ void connection::count_flapping(const std::string& client_id) {
     count(at().numbers().flapping);
     at().log({log_level::warning, "client.flapping",
               "banned for a while: it connects and goes too often", client_id,
-              peer()});
+              peer(), user_name_ ? *user_name_ : std::string_view{},
+              scope_.id()});
   }
 }
 

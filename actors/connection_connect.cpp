@@ -31,6 +31,19 @@ std::uint32_t cap_message_expiry(std::optional<std::uint32_t> wanted,
   return std::min(wanted.value_or(most), most);
 }
 
+std::string_view wrong_with_connect(reason_code why) {
+  switch (why) {
+  case reason_code::unsupported_protocol_version:
+    return "no version of MQTT that is known here";
+  case reason_code::client_identifier_not_valid:
+    return "MQTT 3.1 and a Client Identifier that is empty or, with "
+           "mqtt.strict_clientid_length_3_1, longer than 23 characters; or "
+           "MQTT 3.1.1 and an empty one without Clean Session";
+  default:
+    return "malformed CONNECT";
+  }
+}
+
 } // namespace
 
 bool connection::on_connect(const protocol::frame& in) {
@@ -48,9 +61,11 @@ bool connection::on_connect(const protocol::frame& in) {
     version_ = v5 ? protocol_version::mqtt_5_0 : protocol_version::mqtt_3_1_1;
     if (v5 || why == reason_code::unsupported_protocol_version
         || why == reason_code::client_identifier_not_valid)
-      refuse(why, "malformed CONNECT");
-    else
-      end(false, false, "malformed CONNECT");
+      refuse(why, wrong_with_connect(why));
+    else {
+      log(log_level::info, "connect.refused", wrong_with_connect(why));
+      end(false, false, wrong_with_connect(why));
+    }
     return false;
   }
   const auto& packet = decoded.value();
@@ -91,6 +106,8 @@ bool connection::check_connect(const protocol::connect_packet& in) {
   const auto no = [&](reason_code why, std::string_view cause) {
     handshake_ = std::make_unique<handshake>(); // who it was, for the log
     handshake_->client_id = in.client_id;
+    if (in.user_name)
+      user_name_ = std::make_unique<std::string>(*in.user_name);
     refuse(why, cause);
     return false;
   };
@@ -267,6 +284,8 @@ bool connection::authenticate(protocol::bytes_view data) {
     if (locked)
       reason = reason_code::banned;
     count(locked ? numbers.connect_locked : numbers.authentication_failure);
+    if (!again && who.user_name) // for the log
+      user_name_ = std::make_unique<std::string>(*who.user_name);
     if (!locked
         && (reason == reason_code::bad_user_name_or_password
             || reason == reason_code::not_authorized)
@@ -490,10 +509,7 @@ void connection::refuse(reason_code why, std::string_view cause) {
       || why == reason_code::bad_user_name_or_password
       || why == reason_code::bad_authentication_method)
     count(numbers.connack_auth_error);
-  at().log(
-    {log_level::info, "connect.refused", cause,
-     handshake_ ? std::string_view{handshake_->client_id} : std::string_view{},
-     peer()});
+  log(log_level::info, "connect.refused", cause);
   end(false, false, cause);
 }
 

@@ -80,7 +80,7 @@ void connection::take_proxy_header(net::proxy_header&& header) {
 
 void connection::refuse_stranger(std::string_view why) {
   count(at().numbers().handshake_failed);
-  at().log({log_level::warning, "proxy.refused", why, {}, peer()});
+  log(log_level::warning, "proxy.refused", why);
   end(false, false, why);
 }
 
@@ -193,11 +193,7 @@ void connection::transport_failed() {
   auto& numbers = at().numbers();
   const std::string why{transport_->trouble()};
   count(opening_ ? numbers.handshake_failed : numbers.transport_failed);
-  at().log({log_level::info,
-            opening_ ? "handshake.failed" : "transport.failed",
-            why,
-            {},
-            peer()});
+  log(log_level::info, opening_ ? "handshake.failed" : "transport.failed", why);
   broken_ = true;
   end(false, false, why);
 }
@@ -225,17 +221,10 @@ bool connection::opening_overdue(std::chrono::steady_clock::time_point now) {
     return false;
   count(at().numbers().handshake_timeout);
   if (proxy_)
-    at().log({log_level::warning,
-              "proxy.refused",
-              "no PROXY header in time",
-              {},
-              peer()});
+    log(log_level::warning, "proxy.refused", "no PROXY header in time");
   else
-    at().log({log_level::info,
-              "handshake.failed",
-              "the client does not go on with its handshake",
-              {},
-              peer()});
+    log(log_level::info, "handshake.failed",
+        "the client does not go on with its handshake");
   end(false, false, "no handshake in time");
   return true;
 }

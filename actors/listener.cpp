@@ -40,12 +40,20 @@ void listener::on_end() {
   close();
 }
 
-bool listener::admitted() {
+bool listener::admitted(const net::endpoint& peer) {
   auto& numbers = at().numbers();
   const auto most = scope_.options().max_connections;
   if (most != 0
       && scope_.connections().load(std::memory_order_relaxed) >= most) {
     count(numbers.accept_refused_limit);
+    at().log({log_level::warning,
+              "accept.refused",
+              "the listener has as many connections as its max_connections "
+              "allows",
+              {},
+              peer.to_string(),
+              {},
+              scope_.id()});
     return false;
   }
   return true;
@@ -68,6 +76,13 @@ void listener::on_ready(std::uint32_t) {
         std::max<std::size_t>(1, (rate.count + rate.burst) / takers);
       if (in_window_ >= share) {
         count(numbers.accept_refused_rate);
+        at().log({log_level::info,
+                  "accept.paced",
+                  "more connections come than max_conn_rate allows: they wait",
+                  {},
+                  {},
+                  {},
+                  scope_.id()});
         pause(std::chrono::milliseconds{100});
         return;
       }
@@ -83,6 +98,8 @@ void listener::on_ready(std::uint32_t) {
                   "memory left; raise the limit of open files (ulimit -n) or "
                   "set node.own_file_tables = true",
                   {},
+                  {},
+                  {},
                   scope_.id()});
         pause(std::chrono::milliseconds{500});
       }
@@ -90,7 +107,7 @@ void listener::on_ready(std::uint32_t) {
     }
     ++in_window_;
     count(numbers.accept_total);
-    if (!admitted()) {
+    if (!admitted(fresh.peer)) {
       ::close(fresh.fd);
       continue;
     }

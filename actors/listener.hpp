@@ -32,7 +32,7 @@ private:
   void on_timer() override;
   /// Stops accepting for a moment: the backlog holds who comes meanwhile.
   void pause(std::chrono::milliseconds time);
-  bool admitted();
+  bool admitted(const net::endpoint& peer);
   void close();
 
   const listener_scope& scope_;

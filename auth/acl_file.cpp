@@ -286,7 +286,13 @@ private:
         return quoted(text)
                + " holds a placeholder: these stand in topics "
                  "alone";
-      if (name != "listener" && text.find('*') != std::string_view::npos)
+      if (name == "listener")
+        return text.find(':') != std::string_view::npos
+                 ? std::string{}
+                 : quoted(text)
+                     + " has no kind: write it as troupe ctl listeners list "
+                       "does, such as tcp:default";
+      if (text.find('*') != std::string_view::npos)
         return quoted(text) + " holds a *, which means itself here: write "
                + std::string{name} + "_pattern for a pattern";
       return {};

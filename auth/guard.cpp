@@ -39,6 +39,18 @@ void guard::succeeded(std::string_view address, std::string_view user_name) {
     pairs_.erase(pair_key(address, user_name));
 }
 
+bool guard::unlock(std::string_view address,
+                   std::optional<std::string_view> user_name,
+                   protocol::time_point now) {
+  auto& where = user_name ? pairs_ : addresses_;
+  const auto key =
+    user_name ? pair_key(address, *user_name) : std::string{address};
+  const bool was = where.refused_for(key, now).has_value();
+  if (was)
+    where.erase(key);
+  return was;
+}
+
 void guard::clear() {
   addresses_.clear();
   pairs_.clear();

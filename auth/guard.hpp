@@ -51,6 +51,11 @@ public:
   /// A login was right: its failures are forgotten, those for other users of
   /// the same address are not.
   void succeeded(std::string_view address, std::string_view user_name);
+  /// Lifts the lock of an address or, if one is named, that of this user there.
+  /// @returns whether there was one.
+  bool unlock(std::string_view address,
+              std::optional<std::string_view> user_name,
+              protocol::time_point now);
   /// Lifts all locks, as after a change of options.
   void clear();
 

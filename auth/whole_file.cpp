@@ -111,7 +111,7 @@ std::string read_whole_file(const fs::path& path, std::uint64_t limit) {
   if (file.get() < 0 || ::fstat(file.get(), &about) != 0)
     fail("cannot be read", path, errno);
   if (!S_ISREG(about.st_mode))
-    fail("is no regular file", path, EINVAL);
+    fail("is no regular file", path, S_ISDIR(about.st_mode) ? EISDIR : EINVAL);
   const auto size = static_cast<std::uint64_t>(about.st_size);
   if (size > limit)
     fail("is larger than is taken", path, EFBIG);

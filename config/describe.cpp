@@ -1,5 +1,6 @@
 #include "config/load.hpp"
 #include "config/schema.hpp"
+#include "config/text.hpp"
 
 #include <algorithm>
 
@@ -91,6 +92,15 @@ std::string describe_markdown() {
   return page;
 }
 
+namespace {
+
+/// An empty secret is none.
+std::string shown(const setting& one, std::string toml) {
+  return one.secret && toml != one.initial ? quoted("***") : std::move(toml);
+}
+
+} // namespace
+
 std::string show(const settings& s) {
   std::string text;
   std::string current;
@@ -100,7 +110,7 @@ std::string show(const settings& s) {
       text += "\n[" + section + "]\n";
       current = section;
     }
-    text += one.name + " = " + one.toml(s, instance) + "\n";
+    text += one.name + " = " + shown(one, one.toml(s, instance)) + "\n";
   });
   return text;
 }
@@ -113,18 +123,27 @@ std::vector<changed> diff(const settings& a, const settings& b) {
     const auto names = instances(s, one.section);
     return std::ranges::find(names, instance) != names.end();
   };
+  // Of its keys those that say something: thirty defaults would hide the rest.
+  const auto tells = [](const setting& one, const std::string& value) {
+    return one.name == "bind" || value != one.initial;
+  };
   for_each(a, [&](const setting& one, const std::string& instance) {
     const auto before = one.toml(a, instance);
     std::optional<std::string> after;
     if (has(b, one, instance))
       after = one.toml(b, instance);
-    if (after != before)
-      all.push_back({full_key(one, instance), before, after, one.when});
+    if (after ? *after != before : tells(one, before)) {
+      if (after)
+        after = shown(one, *after);
+      all.push_back(
+        {full_key(one, instance), shown(one, before), after, one.when});
+    }
   });
   for_each(b, [&](const setting& one, const std::string& instance) {
-    if (!has(a, one, instance))
-      all.push_back({full_key(one, instance), std::nullopt,
-                     one.toml(b, instance), one.when});
+    const auto value = one.toml(b, instance);
+    if (!has(a, one, instance) && tells(one, value))
+      all.push_back(
+        {full_key(one, instance), std::nullopt, shown(one, value), one.when});
   });
   return all;
 }

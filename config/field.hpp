@@ -91,7 +91,15 @@ struct field {
   reload when;
   std::string_view help;
   std::string_view absent = "infinity";
+  bool secret = false;
 };
+
+/// Its value is shown to nobody.
+template <class S, class T>
+constexpr field<S, T> secret(field<S, T> x) {
+  x.secret = true;
+  return x;
+}
 
 /// The fields of a section, in the order of its page; specialised in the
 /// `fields_*.hpp`.

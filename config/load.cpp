@@ -7,6 +7,8 @@
 #include "config/toml_reader.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <unistd.h>
@@ -200,7 +202,8 @@ void loader::read_file(const sources& from) {
     text.resize(
       static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
     if (!in.is_open() || in.bad() || (text.empty() && !in.eof()))
-      return report(from.file, "", "cannot be read");
+      return report(from.file, "",
+                    "cannot be read: " + std::string{std::strerror(errno)});
   }
   if (text.size() > file_max)
     return report(from.file, "", "is larger than 1MB");

@@ -45,7 +45,9 @@ std::string nearest(std::string_view written,
   constexpr std::size_t far = longest;
   // The distance if the names are near; most pairs differ in length already.
   const auto near = [](std::string_view a, std::string_view b) {
-    const auto allowed = std::max<std::size_t>(2, b.size() / 4);
+    // Of three letters, two others make any word of any.
+    const auto allowed =
+      b.size() < 5 ? 1 : std::max<std::size_t>(2, b.size() / 4);
     const auto differ =
       std::max(a.size(), b.size()) - std::min(a.size(), b.size());
     const auto edits = differ > allowed ? far : edit_distance(a, b);

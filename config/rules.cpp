@@ -97,9 +97,9 @@ void checker::anonymous_access() {
             about(key, open + "anybody can connect (allow_anonymous = true)"));
         else if (!knows)
           problems_.push_back(about(
-            key, open
-                   + "nobody could be known: name users (auth.users.file), "
-                     "bind to 127.0.0.1, or set allow_anonymous = true"));
+            key, open + "nobody could be known: name users (auth.users.file), "
+                   + (of.proxy_protocol ? "" : "bind to 127.0.0.1, ")
+                   + "or set allow_anonymous = true"));
       }
   });
 }

@@ -155,7 +155,8 @@ void add(schema_data& into, std::string_view section, Get get) {
        },
        [f, get](const settings& s, std::string_view instance) {
          return to_toml(f, get(s, instance));
-       }});
+       },
+       f.secret});
   };
   std::apply([&](const auto&... f) { (add_field(f), ...); }, fields<S>);
 }

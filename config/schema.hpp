@@ -31,6 +31,7 @@ struct setting {
     copy;
   /// The member's value in TOML notation; the instance exists.
   std::function<std::string(const settings&, std::string_view instance)> toml;
+  bool secret = false; ///< `toml` is for nobody's eyes
 };
 
 struct section_info {

@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <memory>
 #include <string>
@@ -28,6 +29,16 @@ inline std::string openssl_error() {
   ERR_clear_error();
   const auto* text = ERR_reason_error_string(code);
   return text != nullptr ? text : "unknown error";
+}
+
+/// Whose certificate it is, as RFC 2253 writes it.
+inline std::string subject_of(const X509& x) {
+  const bio_ptr to{BIO_new(BIO_s_mem())};
+  X509_NAME_print_ex(to.get(), X509_get_subject_name(&x), 0,
+                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  char* at = nullptr;
+  const auto size = BIO_get_mem_data(to.get(), &at);
+  return {at, static_cast<std::size_t>(size)};
 }
 
 } // namespace troupe::net

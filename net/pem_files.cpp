@@ -20,7 +20,11 @@ std::string contents_of(const std::string& file) {
   std::ifstream from(file, std::ios::binary);
   if (!from)
     refuse(file, "cannot be read: " + std::string{std::strerror(errno)});
-  return {std::istreambuf_iterator<char>{from}, {}};
+  try {
+    return {std::istreambuf_iterator<char>{from}, {}};
+  } catch (const std::ios_base::failure&) { // of a directory, or a broken disk
+    refuse(file, "cannot be read: " + std::string{std::strerror(errno)});
+  }
 }
 
 bio_ptr bio_of(const std::string& text) {
@@ -59,7 +63,7 @@ server_identity read_identity(const std::string& chain_file,
     PEM_read_bio_X509_AUX(from.get(), nullptr, nullptr, nullptr));
   if (!made.certificate)
     refuse(chain_file, "holds no certificate in PEM form (" + openssl_error()
-                         + "); it begins with -----BEGIN CERTIFICATE-----");
+                         + "); one begins with -----BEGIN CERTIFICATE-----");
   for (;;) {
     x509_ptr next{PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr)};
     if (!next)
@@ -92,21 +96,8 @@ void use(SSL_CTX* to, const server_identity& who, const std::string& file) {
     refuse(file, "cannot be used: " + openssl_error());
 }
 
-namespace {
-
-std::string text_of(const X509_NAME* name) {
-  const bio_ptr to{BIO_new(BIO_s_mem())};
-  X509_NAME_print_ex(to.get(), name, 0,
-                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* at = nullptr;
-  const auto size = BIO_get_mem_data(to.get(), &at);
-  return {at, static_cast<std::size_t>(size)};
-}
-
-} // namespace
-
 certificate_expiry expiry_of(const std::string& file, const X509* x) {
-  certificate_expiry made{file, text_of(X509_get_subject_name(x)), {}};
+  certificate_expiry made{file, subject_of(*x), {}};
   std::tm at{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &at) == 1)
     made.not_after = std::chrono::system_clock::from_time_t(::timegm(&at));

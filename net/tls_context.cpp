@@ -261,7 +261,7 @@ void tls_context::state::trust_clients(SSL_CTX* x) {
     }
     demand_end(options.crl_file, lists + 1, "revocation list");
     if (lists == 0)
-      refuse(options.crl_file, "holds no revocation list in PEM form; it "
+      refuse(options.crl_file, "holds no revocation list in PEM form; one "
                                "begins with -----BEGIN X509 CRL-----");
     X509_STORE_set_flags(store,
                          X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);

@@ -108,6 +108,26 @@ struct tls_stream_io {
   }
 };
 
+/// Told of each certificate that is not good; says whose it is, as the error
+/// alone does not tell one device from another.
+struct tls_verification {
+  static int check(int good, X509_STORE_CTX* chain) {
+    if (good == 1)
+      return good;
+    auto* tls = static_cast<SSL*>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    auto& its = tls_stream_io::of(SSL_get_rbio(tls));
+    std::string text =
+      X509_verify_cert_error_string(X509_STORE_CTX_get_error(chain));
+    text += X509_STORE_CTX_get_error_depth(chain) == 0
+              ? ": the certificate of "
+              : ": an authority of the certificate of ";
+    text += subject_of(*X509_STORE_CTX_get0_cert(chain));
+    its.unverified_ = std::make_unique<std::string>(std::move(text));
+    return good;
+  }
+};
+
 tls_stream::tls_stream(int fd, std::shared_ptr<const tls_context> context)
   : fd_(fd),
     context_(std::move(context)),
@@ -122,6 +142,7 @@ tls_stream::tls_stream(int fd, std::shared_ptr<const tls_context> context)
   BIO_set_init(io, 1);
   SSL_set_bio(tls_, io, io);
   SSL_set_accept_state(tls_);
+  SSL_set_verify(tls_, SSL_get_verify_mode(tls_), tls_verification::check);
 }
 
 tls_stream::~tls_stream() { SSL_free(tls_); }
@@ -204,11 +225,12 @@ ssize_t tls_stream::fail(int result) {
     break;
   }
   broken_ = true;
-  const auto verified = SSL_get_verify_result(tls_);
-  const auto* text = verified != X509_V_OK
-                       ? X509_verify_cert_error_string(verified)
-                       : ERR_reason_error_string(ERR_peek_error());
-  trouble_ = text != nullptr ? text : "TLS failed";
+  if (unverified_) {
+    trouble_ = *unverified_;
+  } else {
+    const auto* text = ERR_reason_error_string(ERR_peek_error());
+    trouble_ = text != nullptr ? text : "TLS failed";
+  }
   ERR_clear_error();
   errno = EPROTO;
   return -1;
@@ -344,12 +366,7 @@ std::optional<peer_certificate> tls_stream::certificate() const {
     return std::nullopt;
   peer_certificate made;
   const auto* name = X509_get_subject_name(x.get());
-  const bio_ptr text{BIO_new(BIO_s_mem())};
-  X509_NAME_print_ex(text.get(), name, 0,
-                     XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-  char* at = nullptr;
-  const auto size = BIO_get_mem_data(text.get(), &at);
-  made.subject.assign(at, static_cast<std::size_t>(size));
+  made.subject = subject_of(*x);
   int last = -1;
   for (int i = -1;
        (i = X509_NAME_get_index_by_NID(name, NID_commonName, i)) >= 0;)

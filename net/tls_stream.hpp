@@ -47,6 +47,7 @@ public:
 
 private:
   friend struct tls_stream_io;
+  friend struct tls_verification;
   bool handshake();
   /// Sends what OpenSSL made. @returns false with errno.
   bool send_made();
@@ -60,6 +61,8 @@ private:
   bool flooded_ = false; ///< with what is no data
   int error_ = 0;        ///< of the socket
   std::string_view trouble_;
+  /// Who was not believed, and why; `trouble_` shows it.
+  std::unique_ptr<std::string> unverified_;
   std::shared_ptr<const tls_context> context_;
   ssl_st* tls_ = nullptr;
   std::vector<std::uint8_t> unsent_; ///< what the socket did not take

@@ -6,8 +6,10 @@
 #include "auth/file_authenticator.hpp"
 #include "auth/scram.hpp"
 #include "auth/user_file.hpp"
+#include "config/text.hpp"
 
 #include <chrono>
+#include <set>
 #include <stdexcept>
 
 namespace troupe::server {
@@ -43,6 +45,26 @@ std::shared_ptr<const auth::acl> rules_of(const std::string& file) {
   for (const auto& one : std::get<std::vector<auth::problem>>(read))
     all += (all.empty() ? "" : "\n") + one.where + ": " + one.text;
   throw std::runtime_error(all);
+}
+
+/// Rules for listeners that there are none of: they never fit.
+std::vector<config::problem> look_at_listeners(const auth::acl& rules,
+                                               const config::settings& from) {
+  std::set<std::string, std::less<>> known;
+  config::for_each_kind(from.listeners, [&](auto kind, const auto& all) {
+    for (const auto& [name, x] : all)
+      known.insert(std::string{config::listener_kinds.at(
+                     static_cast<std::size_t>(config::listener_kind{kind}))}
+                   + ':' + name);
+  });
+  std::vector<config::problem> made;
+  for (const auto& rule : rules.rules())
+    for (const auto& x : rule.listeners)
+      if (!known.contains(x))
+        made.push_back({rule.where, "listener",
+                        "there is no listener " + config::quoted(x)
+                          + ": the rule does not fit anybody there"});
+  return made;
 }
 
 std::shared_ptr<const auth::user_table> no_users() {
@@ -96,6 +118,8 @@ access::prepared access::read(const config::settings& from) {
     try_to([&] { made.rules = rules_of(from.auth_acl.file); });
   if (!problems.empty())
     throw std::runtime_error(problems);
+  if (made.rules)
+    made.warnings = look_at_listeners(*made.rules, from);
   return made;
 }
 

@@ -3,6 +3,7 @@
 
 #include "actors/access_control.hpp"
 #include "actors/admission.hpp"
+#include "config/load.hpp"
 #include "config/sections.hpp"
 
 #include <memory>
@@ -33,6 +34,7 @@ public:
     std::shared_ptr<const auth::user_table> users; ///< null: no file
     std::shared_ptr<const auth::acl> rules;        ///< likewise
     config::settings settings;
+    std::vector<config::problem> warnings;
   };
   /// @throws std::runtime_error with every mistake of the files, a line each
   static prepared read(const config::settings& from);

@@ -104,9 +104,9 @@ broker::broker(const config::sources& sources, const config::settings& settings,
                      [this] { return observe(*node_); }}),
     workers_(control),
     ctl_(control_, settings.ctl.group_access,
-         [this](std::string_view request, const ctl_server::reply& done) {
-           answer(request, done);
-         }) {}
+         [this](std::string_view request, const std::string& by,
+                const ctl_server::reply& done) { answer(request, by, done); }) {
+}
 
 broker::~broker() {
   if (stopper_.joinable())
@@ -122,6 +122,8 @@ void broker::start() {
   access::prepared may;
   std::vector<std::string> problems;
   attempt(problems, [&] { may = access::read(settings_); });
+  for (const auto& x : may.warnings)
+    log_.warning("config", config::to_string(x));
   attempt(problems, [&] { listeners_ = listeners_of(settings_, {}); });
   if (!problems.empty())
     throw start_error(exit_configuration,
@@ -233,6 +235,24 @@ void broker::tell_address(const std::string& of, const std::string& address) {
 
 // ---- reading the configuration again ---------------------------------------
 
+namespace {
+
+/// A line: the first settings by name.
+std::string changes_of(const reload_report& report) {
+  constexpr std::size_t named = 20;
+  const auto& all = report.changes;
+  if (all.empty())
+    return "no setting has changed";
+  auto text =
+    std::to_string(all.size())
+    + (all.size() == 1 ? " setting has changed: " : " settings have changed: ");
+  for (std::size_t i = 0; i < std::min(named, all.size()); ++i)
+    text += (i == 0 ? "" : ", ") + all[i].key;
+  return all.size() <= named ? text : text + " and others";
+}
+
+} // namespace
+
 reload_report broker::reload() {
   if (stopping_)
     return {{}, {}, {}, {"the broker is stopping"}};
@@ -252,8 +272,7 @@ reload_report broker::reload() {
   for (const auto& x : report.waiting)
     log_.warning("reload", x.key + " waits for a restart of the broker");
   log_.info("reload", "users, rules and certificates were read again; "
-                        + std::to_string(report.changes.size())
-                        + " settings have changed");
+                        + changes_of(report));
   return report;
 }
 
@@ -266,6 +285,8 @@ reload_report broker::try_to_reload() {
   access::prepared may;
   std::vector<actors::listener_options> listeners;
   attempt(report.problems, [&] { may = access::read(now); });
+  report.warnings.insert(report.warnings.end(), may.warnings.begin(),
+                         may.warnings.end());
   attempt(report.problems, [&] {
     listeners = listeners_of(now, listeners_);
     refuse_taken_addresses(listeners, listeners_);
@@ -310,24 +331,30 @@ reload_report broker::compare(const std::string& name,
 
 // ---- ctl -------------------------------------------------------------------
 
-void broker::answer(std::string_view request, const ctl_server::reply& done) {
+void broker::answer(std::string_view request, const std::string& by,
+                    const ctl_server::reply& done) {
   if (stopping_)
     return done(
       ctl_reply(ctl_failure{exit_unavailable, "the broker is stopping"}));
-  auto read = read_ctl(request);
+  auto read = read_ctl(request, by);
   if (auto* why = std::get_if<ctl_failure>(&read))
     return done(ctl_reply(std::move(*why)));
   auto& asked = std::get<ctl_request>(read);
+  const auto tell = [this](const ctl_request& what, ctl_answer answer) {
+    if (const auto text = account_of(what, answer); !text.empty())
+      log_.audit(text);
+    return ctl_reply(std::move(answer));
+  };
   if (const auto* action = std::get_if<ctl_action>(&asked.command->answer))
-    return done(ctl_reply((*action)(*this, asked.with)));
+    return done(tell(asked, (*action)(*this, asked.with)));
   const auto question = std::get<ctl_question>(asked.command->answer);
   try {
     workers_.run(
-      [this, question, with = std::move(asked.with)] {
+      [this, question, tell, asked = std::move(asked)] {
         try {
-          return ctl_reply(question(*node_, with));
+          return tell(asked, question(*node_, asked.with));
         } catch (const std::exception& e) { // of the disk
-          return ctl_reply(ctl_failure{exit_storage, e.what()});
+          return tell(asked, ctl_failure{exit_storage, e.what()});
         }
       },
       done);

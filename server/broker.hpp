@@ -89,7 +89,8 @@ private:
   void tell_address(const std::string& of, const std::string& address);
   void say_who_may_come() const;
   reload_report try_to_reload();
-  void answer(std::string_view request, const ctl_server::reply& done);
+  void answer(std::string_view request, const std::string& by,
+              const ctl_server::reply& done);
 
   const config::sources& sources_;
   config::settings settings_;

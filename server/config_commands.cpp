@@ -4,9 +4,12 @@
 #include "server/ctl_settings.hpp"
 #include "server/exit_codes.hpp"
 #include "server/listeners.hpp"
+#include "server/table.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <set>
 #include <stdexcept>
 
 namespace troupe::server {
@@ -27,7 +30,26 @@ int print_problems(const std::vector<config::problem>& problems) {
   return count_problems(problems.size());
 }
 
-int check_config(const config::load_result& read) {
+namespace {
+
+/// Certificates that clients refuse.
+void warn_of(const std::vector<actors::listener_options>& listeners) {
+  std::set<std::string> told;
+  const auto now = std::chrono::system_clock::now();
+  for (const auto& x : listeners)
+    if (x.tls)
+      for (const auto& one : x.tls->certificates())
+        if (one.not_after <= now && told.insert(one.file).second)
+          std::printf("%s: the certificate of %s has expired: renew it\n",
+                      one.file.c_str(), printable(one.subject).c_str());
+}
+
+} // namespace
+
+int check_config(const config::load_result& read, const std::string& file) {
+  if (file.empty())
+    std::printf("no file was named with --config: this looks at defaults, "
+                "environment and --set alone\n");
   if (const auto* problems = std::get_if<std::vector<config::problem>>(&read))
     return print_problems(*problems);
   const auto& loaded = std::get<config::loaded>(read);
@@ -41,8 +63,11 @@ int check_config(const config::load_result& read) {
       wrong += std::string{e.what()} + '\n';
     }
   };
-  attempt([&] { access::read(loaded.values); });
-  attempt([&] { listeners_of(loaded.values, {}); });
+  attempt([&] {
+    for (const auto& x : access::read(loaded.values).warnings)
+      std::printf("%s\n", config::to_string(x).c_str());
+  });
+  attempt([&] { warn_of(listeners_of(loaded.values, {})); });
   if (!wrong.empty()) {
     std::fputs(wrong.c_str(), stderr);
     return count_problems(

@@ -8,8 +8,9 @@
 namespace troupe::server {
 
 /// Prints every problem of the configuration, and of the files that it names.
+/// @param file  of `read`; may be empty
 /// @returns the exit code
-int check_config(const config::load_result& read);
+int check_config(const config::load_result& read, const std::string& file);
 
 /// Prints what differs between the files `a` and `b`, each with the
 /// environment that `from` has.

@@ -1,12 +1,15 @@
 #include "server/ctl_bans.hpp"
 
 #include "config/text.hpp"
+#include "net/tcp.hpp"
 #include "server/broker.hpp"
 #include "server/ctl_lists.hpp"
 #include "server/json_fields.hpp"
 #include "server/wall_time.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 
 namespace troupe::server {
 
@@ -37,6 +40,9 @@ std::variant<auth::ban_kind, ctl_failure> kind_in(const json::object& with) {
                                    + names};
 }
 
+/// The last one that a time of four digits for the year can tell, in ms.
+constexpr std::int64_t last_time = 253'402'300'799'999;
+
 /// @param until  becomes what `--for` or `--until` say.
 std::optional<ctl_failure> read_end(const json::object& with, std::int64_t now,
                                     std::int64_t& until) {
@@ -51,6 +57,10 @@ std::optional<ctl_failure> read_end(const json::object& with, std::int64_t now,
       return ctl_failure{exit_usage, "--for " + printable(how_long)
                                        + ": has to be a duration such as 30s, "
                                          "15m, 1h or 7d"};
+    if (time->count() > last_time - now)
+      return ctl_failure{exit_usage, "--for " + printable(how_long)
+                                       + ": ends after the year 9999; leave it "
+                                         "out for a ban without an end"};
     until = now + time->count();
   }
   if (!end.empty() && end != "infinity") {
@@ -118,7 +128,7 @@ ctl_answer ban_add(broker& of, const json::object& with) {
   auth::ban what;
   what.as = std::get<auth::ban_kind>(kind);
   what.who = text_in(with, "who");
-  what.by = "troupe ctl";
+  what.by = text_in(with, "by");
   what.reason = text_in(with, "reason");
   what.at_ms = wall_ms();
   if (auto wrong = read_end(with, what.at_ms, what.until_ms))
@@ -159,6 +169,42 @@ std::string print_unbanned(const json::value& answer) {
   const auto& x = answer.as_object();
   return text_in(x, "as") + " \"" + printable(text_in(x, "who"))
          + "\" may connect again\n";
+}
+
+// ---- locks after wrong passwords --------------------------------------------
+
+ctl_answer ban_unlock(broker& of, const json::object& with) {
+  const auto address = text_in(with, "address");
+  const auto user = text_in(with, "user");
+  const bool v6 = address.find(':') != std::string::npos;
+  const auto at =
+    net::endpoint::parse(v6 ? '[' + address + "]:0" : address + ":0");
+  if (!at || address.empty())
+    return ctl_failure{exit_usage, '"' + printable(address)
+                                     + "\" is no address, such as 192.0.2.7"};
+  const auto named =
+    user.empty() ? std::nullopt : std::optional<std::string_view>{user};
+  if (!of.banned().table().unlock(*at, named, std::chrono::steady_clock::now()))
+    return ctl_failure{
+      exit_failure,
+      user.empty() ? printable(address)
+                       + " is not locked as a whole; a user of it may be: name "
+                         "it with --user"
+                   : "user \"" + printable(user) + "\" is not locked at "
+                       + printable(address)
+                       + "; the whole address may be: leave --user out"};
+  json::object made{{"address", address}, {"unlocked", true}};
+  if (!user.empty())
+    made["user"] = user;
+  return made;
+}
+
+std::string print_unlocked(const json::value& answer) {
+  const auto& x = answer.as_object();
+  const auto address = printable(text_in(x, "address"));
+  return x.contains("user") ? "user \"" + printable(text_in(x, "user"))
+                                + "\" may log in from " + address + " again\n"
+                            : address + " may log in again\n";
 }
 
 } // namespace troupe::server

@@ -189,7 +189,11 @@ ctl_answer clients_disconnect(actors::node& of, const json::object& with) {
   const bool was_there = ask.disconnect(id, discard);
   if (was_there || !discard) {
     if (!was_there)
-      return no_such_client(id);
+      return ask.offline(id)
+               ? ctl_failure{exit_failure, "client \"" + printable(id)
+                                             + "\" is away, its session is "
+                                               "kept: --discard ends it"}
+               : no_such_client(id);
     return json::object{
       {"clientid", id}, {"kicked", true}, {"discarded", discard}};
   }

@@ -61,7 +61,8 @@ constexpr ctl_argument publish_message[] = {
   {"TOPIC", "topic", "Topic name"},
   {"--qos", "qos", "0, 1 or 2; 0 unless said otherwise"},
   {"--retain", "retain", "Keep it as the topic's retained message", flag},
-  {"--payload", "payload", "Its payload; empty unless said otherwise"},
+  {"--payload", "payload", "Its payload; empty unless said otherwise",
+   ctl_argument::kind::content},
   {"--payload-file", "payload_file",
    "The file with its payload; - is standard input"},
 };
@@ -77,6 +78,10 @@ constexpr ctl_argument add_ban[] = {
 constexpr ctl_argument delete_ban[] = {
   {"KIND", "as", "As it was added"},
   {"WHO", "who", "As it was added"},
+};
+constexpr ctl_argument unlock_places[] = {
+  {"ADDRESS", "address", "Where wrong passwords came from"},
+  {"--user", "user", "The user whose passwords they were"},
 };
 constexpr ctl_argument listener_place[] = {
   {"ID", "id", "Listener, e.g. tcp:default"},
@@ -104,16 +109,22 @@ constexpr ctl_argument directory_place[] = {
 
 // ---- the table -------------------------------------------------------------
 
+constexpr ctl_command changing(ctl_command x) {
+  x.changes = true;
+  return x;
+}
+
 constexpr ctl_command commands[] = {
   {"status", "How the node is, and what it holds", {}, status, print_status},
   {"clients list", "The clients that are connected", list_clients, clients_list,
    print_clients},
   {"clients show", "One client, connected or not, and its subscriptions",
    client_place, clients_show, print_client},
-  {"clients kick", "Disconnect a client; its session stays", client_place,
-   clients_kick, print_disconnected},
-  {"clients disconnect", "Disconnect a client, and end its session if wanted",
-   disconnect_client, clients_disconnect, print_disconnected},
+  changing({"clients kick", "Disconnect a client; its session stays",
+            client_place, clients_kick, print_disconnected}),
+  changing({"clients disconnect",
+            "Disconnect a client, and end its session if wanted",
+            disconnect_client, clients_disconnect, print_disconnected}),
   {"subscriptions", "Subscriptions, also of durable sessions that are away",
    list_subscriptions, subscriptions, print_subscriptions},
   {"topics", "Topic filters and how many subscribers each has", list_topics,
@@ -122,35 +133,39 @@ constexpr ctl_command commands[] = {
    print_retained_list},
   {"retained show", "One retained message and its payload", topic_place,
    retained_show, print_retained},
-  {"retained delete", "Remove a retained message", topic_place, retained_delete,
-   print_retained_deleted},
-  {"publish", "Publish a message and wait until it is accepted",
-   publish_message, publish, print_published, prepare_publish},
+  changing({"retained delete", "Remove a retained message", topic_place,
+            retained_delete, print_retained_deleted}),
+  changing({"publish", "Publish a message and wait until it is accepted",
+            publish_message, publish, print_published, prepare_publish}),
   {"ban list", "The bans that are in force", list_bans, ban_list, print_bans},
-  {"ban add", "Keep clients out, also those that are connected", add_ban,
-   ban_add, print_banned},
-  {"ban delete", "Let them connect again", delete_ban, ban_delete,
-   print_unbanned},
+  changing({"ban add", "Keep clients out, also those that are connected",
+            add_ban, ban_add, print_banned}),
+  changing({"ban delete", "Let them connect again", delete_ban, ban_delete,
+            print_unbanned}),
+  changing({"ban unlock",
+            "Lift what too many wrong passwords led to (login.locked in the "
+            "log)",
+            unlock_places, ban_unlock, print_unlocked}),
   {"listeners list",
    "Where clients may connect, and how many did",
    {},
    listeners_list,
    print_listeners},
-  {"listeners start", "Open a listener that was stopped", listener_place,
-   listeners_start, print_listener},
-  {"listeners stop", "Close a listener and end its connections", listener_place,
-   listeners_stop, print_listener},
+  changing({"listeners start", "Open a listener that was stopped",
+            listener_place, listeners_start, print_listener}),
+  changing({"listeners stop", "Close a listener and end its connections",
+            listener_place, listeners_stop, print_listener}),
   {"metrics", "Everything that is counted", filter_option, metrics,
    print_metrics},
-  {"reload",
-   "Read configuration, users, rules and certificates again",
-   {},
-   reload,
-   print_reload},
+  changing({"reload",
+            "Read configuration, users, rules and certificates again",
+            {},
+            reload,
+            print_reload}),
   {"config diff", "What a configuration file would change", file_place,
    config_diff, print_diff, prepare_diff},
-  {"log level", "The level of the log; set it until the next reload",
-   level_place, log_level, print_log_level},
+  changing({"log level", "The level of the log; set it until the next reload",
+            level_place, log_level, print_log_level}),
   {"top", "The busiest clients and topics, again every two seconds",
    top_options, top, print_top, nullptr, watch_top},
   {"hops", "How long messages take from hop to hop", {}, hops, print_hops},
@@ -161,15 +176,16 @@ constexpr ctl_command commands[] = {
    print_slow},
   {"alarms", "What is wrong with the node now", alarms_arguments, alarms,
    print_alarms},
-  {"trace start", "Write what a client does, or becomes of messages, to a file",
-   trace_start_arguments, trace_start, print_trace_started},
-  {"trace stop", "End a trace; its file stays", trace_place, trace_stop,
-   print_trace_stopped},
+  changing({"trace start",
+            "Write what a client does, or becomes of messages, to a file",
+            trace_start_arguments, trace_start, print_trace_started}),
+  changing({"trace stop", "End a trace; its file stays", trace_place,
+            trace_stop, print_trace_stopped}),
   {"trace list", "The traces and their files", {}, trace_list, print_traces},
   {"trace show", "The lines of a trace: JSON, one object each",
    trace_show_arguments, trace_show, print_trace, nullptr, show_trace},
-  {"trace delete", "Take a trace and its file away", trace_place, trace_delete,
-   print_trace_deleted},
+  changing({"trace delete", "Take a trace and its file away", trace_place,
+            trace_delete, print_trace_deleted}),
   {"backlog",
    "Who keeps most of what is stored, as it was found last "
    "(storage.sweep_interval)",
@@ -181,12 +197,13 @@ constexpr ctl_command commands[] = {
    {},
    groups_list,
    print_groups},
-  {"groups create", "Keep messages for a shared group that has no members yet",
-   group_places, groups_create, print_group},
-  {"groups delete", "Keep them no longer than it has members", group_places,
-   groups_delete, print_group},
-  {"backup", "Copy the data of the running broker", directory_place, backup,
-   print_backup, nullptr, nullptr, true},
+  changing({"groups create",
+            "Keep messages for a shared group that has no members yet",
+            group_places, groups_create, print_group}),
+  changing({"groups delete", "Keep them no longer than it has members",
+            group_places, groups_delete, print_group}),
+  changing({"backup", "Copy the data of the running broker", directory_place,
+            backup, print_backup, nullptr, nullptr, true}),
 };
 
 constexpr ctl_group groups[] = {
@@ -210,7 +227,8 @@ std::span<const ctl_command> ctl_commands() { return commands; }
 
 std::span<const ctl_group> ctl_groups() { return groups; }
 
-std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request) {
+std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request,
+                                                const std::string& by) {
   boost::system::error_code error;
   const auto parsed = json::parse(request, error);
   if (error || !parsed.is_object())
@@ -230,7 +248,30 @@ std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request) {
   for (const auto& x : found->arguments)
     if (is_required(x) && text_in(with, x.key).empty())
       return ctl_failure{exit_usage, std::string{x.name} + " is missing"};
+  with["by"] = by;
   return ctl_request{found, std::move(with)};
+}
+
+std::string account_of(const ctl_request& asked, const ctl_answer& answer) {
+  const auto& what = *asked.command;
+  std::string said;
+  for (const auto& x : what.arguments) {
+    const auto value = text_in(asked.with, x.key);
+    if (value.empty() || x.as == ctl_argument::kind::content)
+      continue;
+    said += ' ';
+    if (x.name.starts_with("--"))
+      said += std::string{x.name} + (x.as == flag ? "" : " ");
+    if (x.as != flag)
+      said += value;
+  }
+  // What may be left out, such as the level of the log, is what it changes.
+  if (!what.changes || (said.empty() && !what.arguments.empty()))
+    return {};
+  auto text = text_in(asked.with, "by") + ": " + std::string{what.name} + said;
+  if (const auto* why = std::get_if<ctl_failure>(&answer))
+    text += "; it failed: " + why->text;
+  return text;
 }
 
 std::string ctl_reply(ctl_answer&& answer) {

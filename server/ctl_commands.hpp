@@ -29,7 +29,11 @@ struct ctl_failure {
 using ctl_answer = std::variant<boost::json::value, ctl_failure>;
 
 struct ctl_argument {
-  enum class kind : std::uint8_t { text, flag };
+  enum class kind : std::uint8_t {
+    text,
+    flag,
+    content, ///< a text that is not for the log
+  };
   std::string_view name; ///< `--client` is an option, `ID` a place, `[LEVEL]`
                          ///< one that may be missing; upper case names the
                          ///< places in usage texts
@@ -39,7 +43,7 @@ struct ctl_argument {
 };
 
 /// What answers a command in the broker. `with` has strings only, those of the
-/// arguments; places are there, others may be missing.
+/// arguments and `by`: who asks. Places are there, others may be missing.
 ///
 /// A question waits for reactors, shards or the disk, on a thread of its own;
 /// an action does not wait for long and is on the control thread.
@@ -67,6 +71,7 @@ struct ctl_command {
                   bool as_json) = nullptr;
   /// The answer may take any time.
   bool takes_long = false;
+  bool changes = false; ///< something, so that the log says who did it
 };
 
 /// Every command, in the order of the help. A new one is a row here.
@@ -84,7 +89,12 @@ struct ctl_request {
   const ctl_command* command = nullptr;
   boost::json::object with;
 };
-std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request);
+/// @param by  who asks
+std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request,
+                                                const std::string& by);
+
+/// For the log: who asked for what, and how it ended; empty for a question.
+std::string account_of(const ctl_request& asked, const ctl_answer& answer);
 
 /// `{"answer":…}` or `{"error":{"code":1,"text":"…"}}`, the code being that of
 /// the process `troupe ctl`.

@@ -32,8 +32,8 @@ std::optional<ctl_failure> check_topic(const std::string& topic) {
     return std::nullopt;
   return ctl_failure{exit_usage,
                      '"' + printable(topic)
-                       + "\" is no topic: it has no + or #, is not empty, and "
-                         "has at most 65535 bytes of UTF-8"};
+                       + "\" is no topic name: it may have no + and no #, "
+                         "is not empty, and has at most 65535 bytes of UTF-8"};
 }
 
 std::string_view text_of(protocol::bytes_view x) {

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <stdexcept>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -22,6 +23,16 @@ constexpr std::size_t max_connections = 16;
 constexpr std::chrono::seconds patience{10};
 constexpr std::size_t part_size = 65'536;
 
+/// Who connected. Names would have to be asked for, which may take long.
+std::string other_end(local::socket& of) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (::getsockopt(of.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size)
+      != 0)
+    return "an unknown user";
+  return "uid " + std::to_string(who.uid);
+}
+
 class ctl_session : public std::enable_shared_from_this<ctl_session> {
 public:
   ctl_session(local::socket socket, std::shared_ptr<void> place,
@@ -29,6 +40,7 @@ public:
     : place_(std::move(place)),
       answer_(answer),
       socket_(std::move(socket)),
+      by_(other_end(socket_)),
       deadline_(socket_.get_executor()) {}
 
   void read() {
@@ -62,7 +74,7 @@ private:
     deadline_.cancel(); // ours is to answer now
     const auto request =
       std::exchange(input_, input_.substr(line + 1)).substr(0, line);
-    answer_(request, [self = shared_from_this()](std::string text) {
+    answer_(request, by_, [self = shared_from_this()](std::string text) {
       self->write(std::move(text));
     });
   }
@@ -110,6 +122,7 @@ private:
   std::shared_ptr<void> place_;
   const ctl_server::answerer& answer_;
   local::socket socket_;
+  const std::string by_;
   asio::steady_timer deadline_;
   std::string input_;
   std::string output_;

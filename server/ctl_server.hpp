@@ -28,7 +28,9 @@ public:
   /// Answers a line with a line, both without line feed: calls `done` with it,
   /// at once or later, on the same thread.
   using reply = std::function<void(std::string)>;
-  using answerer = std::function<void(std::string_view, reply done)>;
+  /// @param by  who asks: `uid 1000`
+  using answerer =
+    std::function<void(std::string_view, const std::string& by, reply done)>;
   /// Bytes of a request; what is longer is refused.
   static constexpr std::size_t max_request = std::size_t{64} << 20;
 

@@ -77,8 +77,8 @@ ctl_answer subscriptions(actors::node& of, const json::object& with) {
                        '"' + printable(topic) + "\" is no topic filter"};
   if (!match.empty() && !protocol::is_valid_topic_name(match))
     return ctl_failure{exit_usage, '"' + printable(match)
-                                     + "\" is no topic: it has no + or #, and "
-                                       "is not empty"};
+                                     + "\" is no topic name: it may have no + "
+                                       "and no #, and is not empty"};
   actors::operations ask(of);
   if (!client.empty() && !of.client(client) && !ask.offline(client))
     return ctl_failure{exit_failure,

@@ -91,6 +91,9 @@ ctl_answer trace_start(actors::node& of, const json::object& with) {
     return *why;
   if (auto why = take_limits(with, how))
     return *why;
+  const auto made = actors::trace_set::entry::make(how);
+  if (const auto* wrong = std::get_if<std::string>(&made))
+    return usage(*wrong);
   if (auto wrong = of.tracer().start(how); !wrong.empty())
     return ctl_failure{exit_failure, std::move(wrong)};
   return json::object{

@@ -205,6 +205,7 @@ int show_data(const std::filesystem::path& directory, bool as_json) try {
 
 int restore_data(const std::filesystem::path& backup,
                  const std::filesystem::path& directory) try {
+  keep_others_out();
   databases::whole(backup);
   {
     const data_directory lock{directory};

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace troupe::server {
@@ -22,6 +23,11 @@ std::string owner_in(int file) {
 }
 
 } // namespace
+
+void keep_others_out() noexcept {
+  constexpr mode_t others = 027;
+  ::umask(::umask(others) | others);
+}
 
 data_directory::data_directory(const std::filesystem::path& at) {
   std::error_code error;

@@ -57,6 +57,18 @@ spdlog::level::level_enum level_of(actors::log_level x) {
   return spdlog::level::err;
 }
 
+/// Strangers choose most of them, of any length.
+constexpr std::size_t longest_field = 256;
+
+std::string field(std::string_view value) {
+  if (value.size() <= longest_field)
+    return std::string{value};
+  auto end = longest_field; // between characters
+  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
+    --end;
+  return std::string{value.substr(0, end)} + "...";
+}
+
 } // namespace
 
 std::string json_string(std::string_view text) {
@@ -96,7 +108,7 @@ void log_writer::write(const actors::log_line& line) {
   if (!state_->out->should_log(level))
     return;
   std::uint64_t silenced = 0;
-  {
+  if (!line.always) {
     const std::lock_guard guard(state_->mutex);
     const auto& limit = state_->settings.rate_limit;
     const auto now = std::chrono::steady_clock::now();
@@ -111,26 +123,33 @@ void log_writer::write(const actors::log_line& line) {
     }
     ++window.written;
   }
+  const std::pair<std::string_view, std::string_view> fields[] = {
+    {"client", line.client},
+    {"user", line.user},
+    {"peer", line.peer},
+    {"listener", line.listener}};
   std::string text;
   if (state_->settings.format == config::log_format::json) {
     text = "\"cause\":" + json_string(line.cause)
            + ",\"text\":" + json_string(line.text);
-    if (!line.client.empty())
-      text += ",\"client\":" + json_string(line.client);
-    if (!line.peer.empty())
-      text += ",\"peer\":" + json_string(line.peer);
+    for (const auto& [name, value] : fields)
+      if (!value.empty())
+        text += ",\"" + std::string{name} + "\":" + json_string(field(value));
     if (silenced != 0)
       text += ",\"silenced\":" + std::to_string(silenced);
   } else {
     text = std::string{line.cause} + ": " + printable(line.text);
-    if (!line.client.empty())
-      text += " client=" + printable(line.client);
-    if (!line.peer.empty())
-      text += " peer=" + std::string{line.peer};
+    for (const auto& [name, value] : fields)
+      if (!value.empty())
+        text += ' ' + std::string{name} + '=' + printable(field(value));
     if (silenced != 0)
       text += " (and " + std::to_string(silenced) + " more like it before)";
   }
   state_->out->log(level, "{}", text);
+}
+
+void log_writer::audit(std::string_view text) {
+  write({actors::log_level::info, "ctl", text, {}, {}, {}, {}, true});
 }
 
 void log_writer::info(std::string_view cause, std::string_view text) {

@@ -19,6 +19,8 @@ public:
   ~log_writer();
 
   void write(const actors::log_line& line);
+  /// What an operator did, which no rate limit leaves out.
+  void audit(std::string_view text);
   /// A line of the server itself.
   void info(std::string_view cause, std::string_view text);
   void warning(std::string_view cause, std::string_view text);

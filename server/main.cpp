@@ -12,6 +12,7 @@
 #include "server/passwd_commands.hpp"
 #include "server/self_description.hpp"
 #include "server/serve.hpp"
+#include "server/table.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -133,6 +134,15 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    // CLI11 misses a command before it looks at what is there.
+    const auto rest = app.remaining(true);
+    if (rest.empty() || rest.front().starts_with('-'))
+      app.exit(e);
+    else
+      std::fprintf(stderr, "troupe: \"%s\" is no command here: see --help\n",
+                   server::printable(rest.front()).c_str());
+    return server::exit_usage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? server::exit_success : server::exit_usage;
   }
@@ -163,7 +173,7 @@ int main(int argc, char** argv) {
     return ask(socket);
   auto answer = from.load();
   if (check->parsed())
-    return server::check_config(answer);
+    return server::check_config(answer, from.file);
   if (const auto* problems = std::get_if<std::vector<config::problem>>(&answer))
     return server::print_problems(*problems);
   const auto& loaded = std::get<config::loaded>(answer);

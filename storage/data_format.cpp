@@ -41,14 +41,29 @@ bool data_format::exists(const std::filesystem::path& directory) {
 
 data_format data_format::read(const std::filesystem::path& directory) {
   const auto path = file_in(directory);
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error))
+    throw unavailable_error(
+      directory.string()
+      + " cannot be read: " + (error ? error.message() : "Not a directory")
+      + "; name a data directory, and run as the user whose data it is");
   std::ifstream in(path);
+  const auto why = errno;
+  if (!in && why == EACCES)
+    throw unavailable_error(path.string()
+                            + " cannot be read: " + std::strerror(why)
+                            + "; run as the user whose data it is");
+  if (!in && why == ENOENT)
+    throw storage_error(directory.string()
+                        + " is no data directory, or lost a part: it has no "
+                          "file format; name another one, or restore it from "
+                          "a backup");
   std::string troupe, word;
   std::int64_t version = 0; // with a sign: a stream takes -1 for 2^32 - 1
   std::int64_t shards = 0;
   if (!(in >> troupe >> version) || troupe != "troupe-data" || version < 1)
     throw storage_error(path.string()
-                        + " is no format file of a data directory: restore "
-                          "the directory from a backup, or name another one");
+                        + " is damaged: restore the directory from a backup");
   if (version > newest)
     throw storage_error(directory.string() + " has data of format "
                         + std::to_string(version)

@@ -12,7 +12,8 @@ struct data_format {
   std::uint32_t version = newest;
   std::uint32_t shards = 0; ///< that keys were made with
 
-  /// @throws storage_error  unreadable, damaged, or newer than `newest`
+  /// @throws storage_error  damaged, missing, or newer than `newest`
+  /// @throws unavailable_error  no such directory, or not for this user
   static data_format read(const std::filesystem::path& directory);
   static bool exists(const std::filesystem::path& directory);
   /// Written and synced under another name first. @throws storage_error

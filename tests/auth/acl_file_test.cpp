@@ -20,6 +20,7 @@ clientid = "y"
 user = []
 client = ["", "a*", "${username}"]
 address = ["10.0.0.0/33", 7]
+listener = ["ssl:default", "default"]
 [[rule]]
 permission = "deny"
 topics = [{ eq = "a/+/b" }, { neq = "x" }, "eq a/b", "$share/g/a"]
@@ -47,9 +48,10 @@ acl.toml:14:15: client "a*" holds a *, which means itself here: write client_pat
 acl.toml:14:21: client "${username}" holds a placeholder: these stand in topics alone
 acl.toml:15:12: address "10.0.0.0/33" has no usable prefix length: expected 0 to 32 behind the slash
 acl.toml:15:27: address is a text or a list of texts, not 7
-acl.toml:18:29: topics are texts, or { eq = "…" } for literal ones, not another table
-acl.toml:18:44: filter "eq a/b" begins with "eq ": write { eq = "a/b" } for a literal one
-acl.toml:18:54: filter "$share/g/a" begins with $share/: rules are asked for the filter that is inside, so write that
+acl.toml:16:28: listener "default" has no kind: write it as troupe ctl listeners list does, such as tcp:default
+acl.toml:19:29: topics are texts, or { eq = "…" } for literal ones, not another table
+acl.toml:19:44: filter "eq a/b" begins with "eq ": write { eq = "a/b" } for a literal one
+acl.toml:19:54: filter "$share/g/a" begins with $share/: rules are asked for the filter that is inside, so write that
 )");
 }
 

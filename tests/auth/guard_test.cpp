@@ -49,6 +49,25 @@ BOOST_AUTO_TEST_CASE(neither_another_user_nor_another_address_is_locked) {
   BOOST_TEST(!rules.refused_for("", "aalice", start).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(an_operator_lifts_a_lock) {
+  auto how = three();
+  how.address_failures_max = 5;
+  guard rules{how};
+  for (int i = 0; i < 3; ++i)
+    rules.failed("a", "alice", start);
+  BOOST_TEST(!rules.unlock("a", std::nullopt, start));
+  BOOST_TEST(!rules.unlock("a", "bob", start));
+  BOOST_TEST(!rules.unlock("b", "alice", start));
+  BOOST_TEST(rules.unlock("a", "alice", start));
+  BOOST_TEST(!rules.refused_for("a", "alice", start).has_value());
+  BOOST_TEST(!rules.unlock("a", "alice", start));
+  for (int i = 0; i < 2; ++i)
+    rules.failed("a", "bob", start);
+  BOOST_TEST(rules.refused_for("a", "carol", start).has_value());
+  BOOST_TEST(rules.unlock("a", std::nullopt, start));
+  BOOST_TEST(!rules.refused_for("a", "carol", start).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(failures_that_are_far_apart_lock_nobody) {
   guard rules{three()};
   for (int i = 0; i < 100; ++i)

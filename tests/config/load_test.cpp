@@ -143,9 +143,10 @@ BOOST_AUTO_TEST_CASE(files_are_read_and_bounded) {
   std::ofstream{path} << std::string(1'100'000, '\n');
   BOOST_TEST(problem_of(from) == path.string() + ": is larger than 1MB");
   std::filesystem::remove(path);
-  BOOST_TEST(problem_of(from) == path.string() + ": cannot be read");
+  BOOST_TEST(problem_of(from)
+             == path.string() + ": cannot be read: No such file or directory");
   from.file = "/";
-  BOOST_TEST(problem_of(from) == "/: cannot be read");
+  BOOST_TEST(problem_of(from) == "/: cannot be read: Is a directory");
 }
 
 BOOST_AUTO_TEST_CASE(the_environment_of_the_process_is_filtered) {

@@ -154,6 +154,25 @@ class UsersTest(Access):
             except AssertionError:
                 self.assertLess(time.monotonic(), deadline)
 
+    def test_an_operator_lifts_a_lock(self):
+        self.start("[auth.guard]\nmax_failures = 3\nlock = \"1h\"\n")
+        for i in range(3):
+            self.client(password=f"guess {i}", code=BAD_LOGIN)
+        self.client(code=BANNED)
+        line, = [x for x in self.broker.log_objects()
+                 if x["cause"] == "login.locked"]
+        address = line["peer"].rpartition(":")[0]
+        words = ("ban", "unlock", address)
+        for wrong, code in ((words, 1), ((*words, "--user", "bob"), 1),
+                            (("ban", "unlock", "there"), 2)):
+            self.assertEqual(code, self.broker.ctl(*wrong).returncode, wrong)
+        self.assertEqual(
+            {"address": address, "user": "alice", "unlocked": True},
+            self.broker.ask(*words, "--user", line["user"]))
+        self.client().ping()
+        self.assertEqual(
+            1, self.broker.ctl(*words, "--user", "alice").returncode)
+
     def test_a_flood_of_slow_passwords_is_bounded(self):
         """The threads that hash have a queue with an end."""
         self.start("[auth.guard]\nmax_failures = \"infinity\"\n"

@@ -150,7 +150,7 @@ class ClientsTest(Commands):
 
     def test_a_session_that_is_away_can_be_ended(self):
         self.leave_offline("away", "t")
-        self.assertIn("is connected",
+        self.assertIn("is away, its session is kept: --discard ends it",
                       self.refused(1, "clients", "disconnect", "away"))
         self.assertIn("the session of client \"away\" was ended",
                       self.text("clients", "disconnect", "away", "--discard"))
@@ -329,6 +329,8 @@ class BansTest(Commands):
                 ("KIND is one of", ("client", "x")),
                 ("--for soon", ("clientid", "x", "--for", "soon")),
                 ("--for 0s", ("clientid", "x", "--for", "0s")),
+                ("after the year 9999", ("clientid", "x", "--for",
+                                         "4000000d")),
                 ("--until tomorrow", ("clientid", "x", "--until", "tomorrow")),
                 ("2026-02-30", ("clientid", "x", "--until",
                                 "2026-02-30T00:00:00Z")),

@@ -243,7 +243,7 @@ class RestoreTest(InFolder):
             (shutil.rmtree if (part / name).is_dir() else os.remove)(
                 part / name)
             self.restore(EXIT_STORAGE, part, name, copy=part)
-        self.restore(EXIT_STORAGE, self.folder / "none",
+        self.restore(EXIT_UNAVAILABLE, self.folder / "none", "No such file",
                      copy=self.folder / "none")
         self.assertFalse((self.folder / "new").exists())
 
@@ -298,8 +298,8 @@ class ShowTest(InFolder):
     def test_what_is_not_there_is_not_made(self):
         none = self.folder / "none"
         for word in ("check", "show"):
-            self.ended(troupe("data", word, "--data-dir", none), EXIT_STORAGE,
-                       none)
+            self.ended(troupe("data", word, "--data-dir", none),
+                       EXIT_UNAVAILABLE, none, "No such file")
         self.assertFalse(none.exists())
 
     def test_a_running_broker_is_not_disturbed(self):
@@ -477,6 +477,7 @@ class DamageTest(InFolder):
                 broker.port = broker.port_of("tcp:default")
                 served = broker.port and self.use(broker)
                 if served:
+                    broker.end(signal.SIGKILL)
                     continue
                 ended += 1
                 self.assertEqual(EXIT_STORAGE, broker.process.wait(PATIENCE))
@@ -570,8 +571,8 @@ class DamageTest(InFolder):
         file.write_text("x")
         self.serve_refuses(file, file, "--data-dir", code=EXIT_UNAVAILABLE)
         for word in ("check", "show"):
-            self.ended(troupe("data", word, "--data-dir", file), EXIT_STORAGE,
-                       file)
+            self.ended(troupe("data", word, "--data-dir", file),
+                       EXIT_UNAVAILABLE, file, "Not a directory")
         self.assertEqual("x", file.read_text())
         for name in ("log.db", "state.db"):
             self.renew()
@@ -582,7 +583,7 @@ class DamageTest(InFolder):
     def test_a_directory_without_rights(self):
         denied = "Permission denied"
         for name, code, text in (("troupe.lock", EXIT_UNAVAILABLE, denied),
-                                 ("format", EXIT_STORAGE, "restore"),
+                                 ("format", EXIT_UNAVAILABLE, denied),
                                  ("log.db", EXIT_STORAGE, denied),
                                  ("state.db", EXIT_STORAGE, denied),
                                  (".", EXIT_UNAVAILABLE, denied)):

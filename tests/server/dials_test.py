@@ -12,6 +12,7 @@ import threading
 import time
 import unittest
 
+import authority
 from broker import PATIENCE, PROGRAM, Broker, Client, troupe, wait_until
 
 
@@ -116,8 +117,80 @@ class DialsTest(unittest.TestCase):
                      "/none/b", " problems"):
             self.assertIn(part, text)
         self.write("[mqtt]\nmax_inflight = 7\n")
-        self.assertIn("is sound",
-                      troupe("config", "check", "-c", self.file).stdout)
+        text = troupe("config", "check", "-c", self.file).stdout
+        self.assertIn("is sound", text)
+        self.assertNotIn("no file", text)
+        self.assertIn("no file was named", troupe("config", "check").stdout)
+
+    def test_check_warns_of_what_is_right_and_does_not_help(self):
+        by = authority.Authority(self.folder / "authority")
+        certificate, key = by.sign("old", "/CN=gate", "server",
+                                   start="20200101000000Z",
+                                   end="20210101000000Z")
+        rules = self.write('[[rule]]\npermission = "allow"\n'
+                           'listener = ["tcp:default", "ssl:none"]\n'
+                           'topics = ["a"]\n', "rules")
+        self.write(f'[auth.acl]\nfile = "{rules}"\n'
+                   '[listeners.ssl.a]\nbind = "127.0.0.1:0"\n'
+                   '[listeners.ssl.a.ssl_options]\n'
+                   f'certfile = "{certificate}"\nkeyfile = "{key}"\n')
+        answer = troupe("config", "check", "-c", self.file)
+        self.assertEqual(0, answer.returncode, answer.stderr)
+        self.assertRegex(answer.stdout, "the certificate of .*gate has expired")
+        self.assertIn(f'{rules}:1', answer.stdout)
+        self.assertIn('there is no listener "ssl:none"', answer.stdout)
+        self.assertNotIn('"tcp:default"', answer.stdout)
+        broker = self.start()
+        self.assertIn('there is no listener "ssl:none"', broker.log())
+        self.assertIn('there is no listener "ssl:none"',
+                      broker.ctl("reload").stdout)
+        rules.write_text(rules.read_text().replace("ssl:none", "default"))
+        self.assertIn('"default" has no kind',
+                      self.refused(broker.ctl("reload"), 3))
+
+    def test_a_directory_in_place_of_a_file_is_named(self):
+        self.write('[listeners.ssl.a]\nbind = "127.0.0.1:1"\n'
+                   '[listeners.ssl.a.ssl_options]\n'
+                   f'certfile = "{self.folder}"\nkeyfile = "/none"\n'
+                   f'[auth.users]\nfile = "{self.folder}"\n'
+                   f'[auth.acl]\nfile = "{self.folder}"\n')
+        text = self.refused(troupe("config", "check", "-c", self.file), 3)
+        self.assertEqual(3, text.count(str(self.folder)), text)
+        self.assertEqual(3, text.count("Is a directory"), text)
+
+    def test_the_password_of_a_key_is_shown_nowhere(self):
+        made = authority.make(self.folder / "certs")
+        key = self.folder / "key"
+        authority.openssl("pkey", "-in", made / "server.key", "-aes256",
+                          "-passout", "pass:open sesame", "-out", key)
+
+        def options(more):
+            return (f'[listeners.ssl.a]\nbind = "127.0.0.1:0"\n'
+                    '[listeners.ssl.a.ssl_options]\n'
+                    f'certfile = "{made / "server.pem"}"\n{more}')
+        locked = options(f'keyfile = "{key}"\npassword = "open sesame"\n')
+        self.write(options(f'keyfile = "{made / "server.key"}"\n'))
+        broker = self.start()
+        new = self.write(locked, "new.toml")
+        diff = troupe("config", "diff", new, "--data-dir", broker.data_dir)
+        self.write(locked)
+        reload = broker.ctl("reload")
+        shown = troupe("config", "show", "-c", self.file)
+        for answer in (diff, reload, shown):
+            self.assertEqual(0, answer.returncode, answer.stderr)
+            self.assertIn("***", answer.stdout)
+            self.assertNotIn("sesame", answer.stdout)
+        self.assertIn("ssl_options.password", broker.log())
+        self.assertNotIn("sesame", broker.log())
+
+    def test_of_a_new_listener_what_is_unlike_the_default_is_shown(self):
+        broker = self.start()
+        self.write('[listeners.tcp.more]\nbind = "127.0.0.1:0"\n'
+                   'max_connections = 5\n')
+        self.assertEqual(
+            {"listeners.tcp.more.bind", "listeners.tcp.more.max_connections"},
+            {x["key"] for x in broker.ask("reload")["changed"]})
+        self.assertRegex(broker.log(), "2 settings have changed: listeners.*, ")
 
     # ---- log
 

@@ -76,6 +76,10 @@ class LimitsTest(Listeners):
         self.ended(self.raw("tcp:two"))
         self.client("tcp:default", "elsewhere").ping()
         self.assertEqual(1, self.metric("connections_refused_limit"))
+        line, = [x for x in self.broker.log_objects()
+                 if x["cause"] == "accept.refused"]
+        self.assertEqual("tcp:two", line["listener"])
+        self.assertRegex(line["peer"], r"127\.0\.0\.1:\d+")
         kept[0].socket.close()
         wait_until(lambda: len(self.broker.ask("clients", "list")) == 2,
                    "its place is not free")
@@ -93,6 +97,7 @@ class LimitsTest(Listeners):
             except (AssertionError, OSError):
                 pass
         self.assertEqual(5, served)
+        self.assertIn("accept.paced", self.broker.log())
         self.client("tcp:default").ping()
 
     def test_messages_come_at_a_rate(self):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The log: lines for people and for programs, and not too many."""
 
+import os
 import time
 import unittest
 
@@ -57,6 +58,49 @@ class LogTest(unittest.TestCase):
             broker.end()
             line, = self.lines(broker, "connect.refused")
             self.assertRegex(line["peer"], r"127\.0\.0\.1:\d+")
+
+    def test_a_line_about_a_client_says_all_that_is_known_of_it(self):
+        with Broker("log.format=json", "log.level=debug") as broker:
+            name = "n" * 300
+            with Client(broker.port).connect("dev", user=name):
+                pass
+            wait_for(broker, "connection.closed")
+            broker.end()
+            line, = self.lines(broker, "connection.closed")
+            self.assertEqual(("dev", "n" * 256 + "...", "tcp:default"),
+                             (line["client"], line["user"], line["listener"]))
+
+    def test_a_packet_that_is_no_connect_is_told(self):
+        with Broker("log.format=json") as broker:
+            for wrong in (b"\0\4MQTT\5\3\0\0\0\0\0", b"\0\4MQTT\7\2\0\0\0"):
+                with Client(broker.port) as client:
+                    client.send(0x10, wrong)
+                    while client.receive():
+                        pass
+            broker.end()
+            self.assertEqual(
+                ["malformed CONNECT", "no version of MQTT that is known here"],
+                [x["text"] for x in self.lines(broker, "connect.refused")])
+
+    def test_what_an_operator_changes_is_told_and_what_is_asked_is_not(self):
+        with Broker("log.format=json", "log.rate_limit=1/1h") as broker:
+            for words in (("publish", "a/b", "--payload", "mystery"),
+                          ("status",), ("log", "level"), ("clients", "list"),
+                          ("log", "level", "info"),
+                          ("clients", "kick", "nobody"),
+                          ("ban", "add", "clientid", "c", "--reason", "lost"),
+                          ("backup", broker.directory / "copy")):
+                broker.ctl(*words)
+            broker.end()
+            who = f"uid {os.getuid()}: "
+            self.assertEqual(
+                [who + "publish a/b", who + "log level info",
+                 who + "clients kick nobody; it failed",
+                 who + "ban add clientid c --reason lost",
+                 who + f"backup {broker.directory}/copy"],
+                [x["text"].partition(": no client")[0]
+                 for x in self.lines(broker, "ctl")])
+            self.assertNotIn("mystery", broker.log())
 
     def test_the_level_leaves_lines_out(self):
         with Broker("log.level=warning") as broker:

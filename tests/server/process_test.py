@@ -50,6 +50,10 @@ class CommandLineTest(unittest.TestCase):
         for words in ((), ("srve",), ("serve", "--nonsense"), ("config",),
                       ("metrics",), ("serve", "--set")):
             self.assertEqual(2, troupe(*words).returncode, words)
+        for words in (("frob",), ("ctl", "frob"), ("config", "frob", "-v")):
+            answer = troupe(*words)
+            self.assertEqual(2, answer.returncode)
+            self.assertIn('"frob" is no command here', answer.stderr)
 
     def test_what_is_shown_can_be_read_again(self):
         shown = troupe("config", "show", "--set", "mqtt.max_inflight=9")
@@ -57,6 +61,21 @@ class CommandLineTest(unittest.TestCase):
         again = troupe("config", "show", "--config", self.file)
         self.assertEqual(shown.stdout, again.stdout)
         self.assertIn("max_inflight = 9", again.stdout)
+
+    def test_a_file_that_cannot_be_read_is_named_with_the_reason(self):
+        for file, why in ((self.folder, "Is a directory"),
+                          (self.folder / "none", "No such file")):
+            answer = troupe("config", "check", "--config", file)
+            self.assertEqual(3, answer.returncode)
+            self.assertIn(f"{file}: cannot be read: {why}", answer.stderr)
+
+    def test_what_it_makes_is_not_for_others(self):
+        with Broker(before=lambda: os.umask(0)) as broker:
+            made = [broker.data_dir, *broker.data_dir.rglob("*")]
+            self.assertGreater(len(made), 10)
+            for path in made:
+                mode = path.lstat().st_mode
+                self.assertEqual(0, mode & 0o027, f"{path}: {mode:o}")
 
     def test_a_data_directory_that_cannot_be_made_is_named(self):
         self.file.write_text("")

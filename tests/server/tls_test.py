@@ -118,7 +118,7 @@ class CertificatesTest(Secure):
         self.refused(other.sign("old", "/CN=atm-1", by=by,
                                 start="20200101000000Z",
                                 end="20210101000000Z"),
-                     "certificate has expired")
+                     "certificate has expired: the certificate of CN=atm-1")
         self.refused(other.sign("early", "/CN=atm-1", by=by,
                                 start="20990101000000Z",
                                 end="20991231000000Z"),
@@ -130,7 +130,7 @@ class CertificatesTest(Secure):
                                    "atm-2").returncode)
         self.client("atm-2").connect("not told yet").ping()
         self.broker.reload()
-        self.refused("atm-2", "certificate revoked")
+        self.refused("atm-2", "certificate revoked: the certificate of CN=atm-2")
         self.client("atm-1").connect("good").ping()
 
     def test_chains(self):

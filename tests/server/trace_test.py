@@ -247,8 +247,8 @@ class Trace(unittest.TestCase):
         for words, code, text in (
                 ((), 2, "one of --client"),
                 (("--client", "a", "--user", "b"), 2, "one of --client"),
-                (("--topic", "a/#/b"), 1, "no topic filter"),
-                (("--address", "nowhere"), 1, "nowhere"),
+                (("--topic", "a/#/b"), 2, "no topic filter"),
+                (("--address", "nowhere"), 2, "nowhere"),
                 (("--topic", "#", "--for", "soon"), 2, "--for"),
                 (("--topic", "#", "--for", "8d"), 2, "--for"),
                 (("--topic", "#", "--size", "1KB"), 2, "--size"),
@@ -259,7 +259,7 @@ class Trace(unittest.TestCase):
             self.assertEqual(code, said.returncode, (words, said.stderr))
             self.assertIn(text, said.stderr)
         said = self.broker.ctl("trace", "start", "../one", "--topic", "#")
-        self.assertEqual(1, said.returncode)
+        self.assertEqual(2, said.returncode)
         for words in (("stop",), ("show",), ("delete",)):
             self.assertEqual(
                 1, self.broker.ctl("trace", *words, "none").returncode)
