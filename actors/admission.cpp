@@ -52,16 +52,18 @@ admission::refused_for(const auth::identity& who, clock_time now) {
   return guard_->refused_for(key_of(who), who.user_name.value_or(""), now);
 }
 
-bool admission::failed(const auth::identity& who, clock_time now) {
+std::optional<auth::locked> admission::failed(const auth::identity& who,
+                                              clock_time now) {
   const std::lock_guard lock(mutex_);
   return guard_->failed(key_of(who), who.user_name.value_or(""), now);
 }
 
-bool admission::unlock(const net::endpoint& address,
+bool admission::unlock(const std::optional<net::endpoint>& address,
                        std::optional<std::string_view> user_name,
                        clock_time now) {
   const std::lock_guard lock(mutex_);
-  return guard_->unlock(auth::address_key(address), user_name, now);
+  return guard_->unlock(address ? auth::address_key(*address) : std::string{},
+                        user_name, now);
 }
 
 void admission::succeeded(const auth::identity& who) {

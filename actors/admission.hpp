@@ -39,11 +39,11 @@ public:
   /// @returns how long this client is still refused after wrong passwords.
   std::optional<std::chrono::seconds> refused_for(const auth::identity& who,
                                                   clock_time now);
-  /// @returns whether this one locked it out.
-  bool failed(const auth::identity& who, clock_time now);
+  /// @returns whom this one locked out.
+  std::optional<auth::locked> failed(const auth::identity& who, clock_time now);
   void succeeded(const auth::identity& who);
-  /// As `guard::unlock`.
-  bool unlock(const net::endpoint& address,
+  /// As `guard::unlock`; without an address, of clients of Unix sockets.
+  bool unlock(const std::optional<net::endpoint>& address,
               std::optional<std::string_view> user_name, clock_time now);
   /// @returns the ban that this disconnection led to.
   std::optional<auth::ban> disconnected(std::string_view client_id,

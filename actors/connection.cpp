@@ -248,7 +248,7 @@ bool connection::fail(reason_code why, std::string_view cause) {
   if (phase_ == phase::live)
     close(why, cause);
   else
-    end(false, false, cause);
+    turn_away(cause);
   return false;
 }
 

@@ -275,7 +275,7 @@ private:
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
-  void log_lock();
+  void log_lock(auth::locked whom);
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
   /// Whether there are rules about what it may do.
@@ -311,6 +311,8 @@ private:
   void granted(cluster::claim_granted& x);
   void send_connack(bool session_present);
   void refuse(protocol::reason_code why, std::string_view cause);
+  /// Ends who is no client yet, and says why in the log.
+  void turn_away(std::string_view cause);
   void send_auth(protocol::reason_code reason, protocol::bytes_view data);
 
   bool fail(protocol::reason_code why, std::string_view cause);

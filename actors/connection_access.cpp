@@ -154,9 +154,9 @@ bool connection::decide(const auth::chain_answer& answer) {
   auto& admission = at().shared().admission;
   if (!answer.allowed()) {
     count(numbers.authentication_failure);
-    if (answer.said.reason == reason_code::bad_user_name_or_password
-        && admission.failed(identity(), at().now()))
-      log_lock();
+    if (answer.said.reason == reason_code::bad_user_name_or_password)
+      if (const auto whom = admission.failed(identity(), at().now()))
+        log_lock(*whom);
     refuse(answer.said.reason, answer.said.cause);
     return false;
   }
@@ -173,10 +173,13 @@ bool connection::decide(const auth::chain_answer& answer) {
   return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
 }
 
-void connection::log_lock() {
+void connection::log_lock(auth::locked whom) {
   log(log_level::warning, "login.locked",
-      "too many wrong passwords: for a while, who comes from this address "
-      "with this name is refused");
+      whom == auth::locked::user
+        ? "too many wrong passwords: this user is refused at this address for "
+          "a while"
+        : "too many wrong passwords: everybody is refused at this address for "
+          "a while");
 }
 
 bool connection::admit(account what) {

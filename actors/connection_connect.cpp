@@ -62,10 +62,8 @@ bool connection::on_connect(const protocol::frame& in) {
     if (v5 || why == reason_code::unsupported_protocol_version
         || why == reason_code::client_identifier_not_valid)
       refuse(why, wrong_with_connect(why));
-    else {
-      log(log_level::info, "connect.refused", wrong_with_connect(why));
-      end(false, false, wrong_with_connect(why));
-    }
+    else
+      turn_away(wrong_with_connect(why));
     return false;
   }
   const auto& packet = decoded.value();
@@ -284,13 +282,16 @@ bool connection::authenticate(protocol::bytes_view data) {
     if (locked)
       reason = reason_code::banned;
     count(locked ? numbers.connect_locked : numbers.authentication_failure);
-    if (!again && who.user_name) // for the log
-      user_name_ = std::make_unique<std::string>(*who.user_name);
-    if (!locked
-        && (reason == reason_code::bad_user_name_or_password
-            || reason == reason_code::not_authorized)
-        && admission.failed(who, at().now()))
-      log_lock();
+    const auto newly_locked =
+      !locked
+          && (reason == reason_code::bad_user_name_or_password
+              || reason == reason_code::not_authorized)
+        ? admission.failed(who, at().now())
+        : std::nullopt;
+    if (!again && !step.who.user_name.empty()) // for the log
+      user_name_ = std::make_unique<std::string>(step.who.user_name);
+    if (newly_locked)
+      log_lock(*newly_locked);
     if (again) // [MQTT-4.12.1-2]
       close(reason, "re-authentication failed");
     else
@@ -509,6 +510,10 @@ void connection::refuse(reason_code why, std::string_view cause) {
       || why == reason_code::bad_user_name_or_password
       || why == reason_code::bad_authentication_method)
     count(numbers.connack_auth_error);
+  turn_away(cause);
+}
+
+void connection::turn_away(std::string_view cause) {
   log(log_level::info, "connect.refused", cause);
   end(false, false, cause);
 }

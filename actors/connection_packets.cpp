@@ -45,7 +45,7 @@ bool connection::on_packet(const protocol::frame& in) {
     if (in.type() == packet_type::connect)
       return on_connect(in);
     count(at().numbers().malformed);
-    end(false, false, "the first packet is not a CONNECT");
+    turn_away("the first packet is not a CONNECT");
     return false;
   case phase::authenticating:
     if (in.type() == packet_type::auth)

@@ -146,7 +146,7 @@ void connection::on_timer() {
               || phase_ == phase::authenticating)
              && now >= connected_at_ + limits().idle_timeout) {
     count(numbers.close_idle);
-    end(false, false, "no CONNECT in time");
+    turn_away("no CONNECT in time");
     return;
   }
   if (phase_ == phase::live && keep_alive_ != 0

@@ -22,16 +22,20 @@ guard::refused_for(std::string_view address, std::string_view user_name,
                    protocol::time_point now) {
   if (const auto left = addresses_.refused_for(std::string{address}, now))
     return left;
-  if (pairs_.size() == 0)
+  if (pairs_.size() == 0 || user_name.empty())
     return std::nullopt;
   return pairs_.refused_for(pair_key(address, user_name), now);
 }
 
-bool guard::failed(std::string_view address, std::string_view user_name,
-                   protocol::time_point now) {
+std::optional<locked> guard::failed(std::string_view address,
+                                    std::string_view user_name,
+                                    protocol::time_point now) {
   const bool of_address = addresses_.failed(std::string{address}, now);
-  const bool of_pair = pairs_.failed(pair_key(address, user_name), now);
-  return of_address || of_pair;
+  const bool of_user =
+    !user_name.empty() && pairs_.failed(pair_key(address, user_name), now);
+  if (of_address)
+    return locked::address;
+  return of_user ? std::optional{locked::user} : std::nullopt;
 }
 
 void guard::succeeded(std::string_view address, std::string_view user_name) {

@@ -28,8 +28,13 @@ struct guard_options {
   bool operator==(const guard_options&) const = default;
 };
 
+/// Who is refused: a user at an address, or everybody there.
+enum class locked : std::uint8_t { user, address };
+
 /// Counts wrong logins by address, and by address and user: never by user
-/// alone, or anybody could lock anybody out. A window begins with a failure and
+/// alone, or anybody could lock anybody out. Who has said no user name counts
+/// for the address only, or strangers could lock out all who prove theirs later
+/// (SCRAM). A window begins with a failure and
 /// ends after its time, so up to twice the limit may fall around its end.
 /// Not thread-safe; about 150 bytes for each entry.
 class guard {
@@ -45,9 +50,10 @@ public:
                                                   std::string_view user_name,
                                                   protocol::time_point now);
   /// A login was wrong. What is refused unasked counts no more.
-  /// @returns true if this one locked the client out.
-  bool failed(std::string_view address, std::string_view user_name,
-              protocol::time_point now);
+  /// @returns whom this one locked out.
+  std::optional<locked> failed(std::string_view address,
+                               std::string_view user_name,
+                               protocol::time_point now);
   /// A login was right: its failures are forgotten, those for other users of
   /// the same address are not.
   void succeeded(std::string_view address, std::string_view user_name);

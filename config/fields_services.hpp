@@ -114,7 +114,8 @@ inline constexpr std::string_view about<log> = "The log.";
 template <>
 inline constexpr auto fields<log> = std::tuple{
   field{&log::level, "level", reload::hot,
-        "The least important lines that are written."},
+        "The least important lines that are written. What somebody changes by "
+        "troupe ctl is written at every level."},
   field{&log::format, "format", reload::cold,
         "Lines for people, or one JSON object per line."},
   field{&log::file,

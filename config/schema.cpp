@@ -97,10 +97,11 @@ std::optional<std::string> assign(const field<S, T>& f, S& into,
   }
   auto read = codec<typename traits::type>::read(value);
   if (!read)
-    return "expected " + expected(f) + ", found " + to_string(value);
+    return "expected " + expected(f)
+           + (f.secret ? "" : ", found " + to_string(value));
   if (f.allowed && !within(*f.allowed, measured(*read)))
-    return to_string(value) + " is out of range: allowed is "
-           + to_string(*f.allowed);
+    return (f.secret ? "it" : to_string(value))
+           + " is out of range: allowed is " + to_string(*f.allowed);
   into.*f.member = static_cast<typename traits::type>(std::move(*read));
   return std::nullopt;
 }

@@ -179,12 +179,14 @@ ctl_answer ban_unlock(broker& of, const json::object& with) {
   const bool v6 = address.find(':') != std::string::npos;
   const auto at =
     net::endpoint::parse(v6 ? '[' + address + "]:0" : address + ":0");
-  if (!at || address.empty())
-    return ctl_failure{exit_usage, '"' + printable(address)
-                                     + "\" is no address, such as 192.0.2.7"};
+  if (!at && address != "unix")
+    return ctl_failure{exit_usage,
+                       '"' + printable(address)
+                         + "\" is no address, such as 192.0.2.7; clients of "
+                           "Unix sockets have the address unix"};
   const auto named =
     user.empty() ? std::nullopt : std::optional<std::string_view>{user};
-  if (!of.banned().table().unlock(*at, named, std::chrono::steady_clock::now()))
+  if (!of.banned().table().unlock(at, named, std::chrono::steady_clock::now()))
     return ctl_failure{
       exit_failure,
       user.empty() ? printable(address)

@@ -13,6 +13,7 @@
 #include "server/ctl_top.hpp"
 #include "server/ctl_trace.hpp"
 #include "server/json_fields.hpp"
+#include "server/log.hpp"
 #include "server/table.hpp"
 
 #include <algorithm>
@@ -254,19 +255,20 @@ std::variant<ctl_request, ctl_failure> read_ctl(std::string_view request,
 
 std::string account_of(const ctl_request& asked, const ctl_answer& answer) {
   const auto& what = *asked.command;
+  if (!what.changes)
+    return {};
   std::string said;
   for (const auto& x : what.arguments) {
     const auto value = text_in(asked.with, x.key);
     if (value.empty() || x.as == ctl_argument::kind::content)
       continue;
-    said += ' ';
     if (x.name.starts_with("--"))
-      said += std::string{x.name} + (x.as == flag ? "" : " ");
+      said += ' ' + std::string{x.name};
     if (x.as != flag)
-      said += value;
+      said += ' ' + one_word(value);
   }
   // What may be left out, such as the level of the log, is what it changes.
-  if (!what.changes || (said.empty() && !what.arguments.empty()))
+  if (said.empty() && !what.arguments.empty())
     return {};
   auto text = text_in(asked.with, "by") + ": " + std::string{what.name} + said;
   if (const auto* why = std::get_if<ctl_failure>(&answer))

@@ -107,6 +107,18 @@ std::vector<std::string> check(const databases& in) {
   return all;
 }
 
+void keep_others_out(const std::filesystem::path& of) {
+  namespace fs = std::filesystem;
+  const auto close = [](const fs::path& x) {
+    fs::permissions(x, fs::perms::others_all | fs::perms::group_write,
+                    fs::perm_options::remove);
+  };
+  close(of);
+  if (fs::is_directory(of))
+    for (const auto& x : fs::recursive_directory_iterator(of))
+      close(x.path());
+}
+
 /// All of it or nothing. @throws std::runtime_error
 void copy_data(const std::filesystem::path& from,
                const std::filesystem::path& to) {
@@ -127,6 +139,7 @@ void copy_data(const std::filesystem::path& from,
         sync();
       std::filesystem::copy(from / name, to / name,
                             std::filesystem::copy_options::recursive);
+      keep_others_out(to / name); // a copy has the rights of what was copied
     }
     sync();
   } catch (const std::filesystem::filesystem_error& why) {
@@ -205,7 +218,6 @@ int show_data(const std::filesystem::path& directory, bool as_json) try {
 
 int restore_data(const std::filesystem::path& backup,
                  const std::filesystem::path& directory) try {
-  keep_others_out();
   databases::whole(backup);
   {
     const data_directory lock{directory};

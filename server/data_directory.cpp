@@ -22,14 +22,15 @@ std::string owner_in(int file) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
-} // namespace
-
 void keep_others_out() noexcept {
   constexpr mode_t others = 027;
   ::umask(::umask(others) | others);
 }
 
+} // namespace
+
 data_directory::data_directory(const std::filesystem::path& at) {
+  keep_others_out();
   std::error_code error;
   std::filesystem::create_directories(at, error);
   if (error)

@@ -5,13 +5,11 @@
 
 namespace troupe::server {
 
-/// Files that this process makes from now on are not for users outside of its
-/// group, whatever its umask was: they have what clients say.
-void keep_others_out() noexcept;
-
 /// Makes the directory if it is missing and holds the lock of `troupe.lock` in
-/// it as long as it lives. The system gives the lock back however the process
-/// ends; the file stays.
+/// it as long as it lives. Files that the process makes from then on are not
+/// for users outside of its group, whatever its umask was: they have what
+/// clients say. The system gives the lock back however the process ends; the
+/// file stays.
 class data_directory {
 public:
   /// @throws std::runtime_error  the directory cannot be made, or another

@@ -19,6 +19,7 @@ struct log_writer::state {
   };
   config::log settings;
   std::shared_ptr<spdlog::logger> out;
+  std::shared_ptr<spdlog::logger> audit; ///< at every level, to the same place
   std::mutex mutex;
   std::map<std::string, window, std::less<>> causes; ///< guarded by mutex
 };
@@ -57,13 +58,14 @@ spdlog::level::level_enum level_of(actors::log_level x) {
   return spdlog::level::err;
 }
 
-/// Strangers choose most of them, of any length.
+// Strangers choose most of them, of any length.
+constexpr std::size_t longest_text = 2'048;
 constexpr std::size_t longest_field = 256;
 
-std::string field(std::string_view value) {
-  if (value.size() <= longest_field)
+std::string cut(std::string_view value, std::size_t longest) {
+  if (value.size() <= longest)
     return std::string{value};
-  auto end = longest_field; // between characters
+  auto end = longest; // between characters
   while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
     --end;
   return std::string{value.substr(0, end)} + "...";
@@ -83,6 +85,12 @@ std::string json_string(std::string_view text) {
   return made + '"';
 }
 
+std::string one_word(std::string_view text) {
+  return text.empty() || text.find_first_of(" =\"\\") != std::string_view::npos
+           ? printable(json_string(text))
+           : printable(text);
+}
+
 log_writer::log_writer(const config::log& settings)
   : state_(std::make_unique<state>()) {
   state_->settings = settings;
@@ -91,6 +99,8 @@ log_writer::log_writer(const config::log& settings)
     sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   else
     sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(settings.file);
+  state_->audit = std::make_shared<spdlog::logger>("troupe", sink);
+  state_->audit->flush_on(spdlog::level::info);
   state_->out = std::make_shared<spdlog::logger>("troupe", std::move(sink));
   state_->out->set_level(level_of(settings.level));
   state_->out->flush_on(spdlog::level::info);
@@ -105,7 +115,8 @@ log_writer::~log_writer() = default;
 
 void log_writer::write(const actors::log_line& line) {
   const auto level = level_of(line.level);
-  if (!state_->out->should_log(level))
+  auto& out = line.always ? *state_->audit : *state_->out;
+  if (!out.should_log(level))
     return;
   std::uint64_t silenced = 0;
   if (!line.always) {
@@ -129,23 +140,26 @@ void log_writer::write(const actors::log_line& line) {
     {"peer", line.peer},
     {"listener", line.listener}};
   std::string text;
+  const auto said = cut(line.text, longest_text);
   if (state_->settings.format == config::log_format::json) {
-    text = "\"cause\":" + json_string(line.cause)
-           + ",\"text\":" + json_string(line.text);
+    text =
+      "\"cause\":" + json_string(line.cause) + ",\"text\":" + json_string(said);
     for (const auto& [name, value] : fields)
       if (!value.empty())
-        text += ",\"" + std::string{name} + "\":" + json_string(field(value));
+        text += ",\"" + std::string{name}
+                + "\":" + json_string(cut(value, longest_field));
     if (silenced != 0)
       text += ",\"silenced\":" + std::to_string(silenced);
   } else {
-    text = std::string{line.cause} + ": " + printable(line.text);
+    text = std::string{line.cause} + ": " + printable(said);
     for (const auto& [name, value] : fields)
       if (!value.empty())
-        text += ' ' + std::string{name} + '=' + printable(field(value));
+        text +=
+          ' ' + std::string{name} + '=' + one_word(cut(value, longest_field));
     if (silenced != 0)
       text += " (and " + std::to_string(silenced) + " more like it before)";
   }
-  state_->out->log(level, "{}", text);
+  out.log(level, "{}", text);
 }
 
 void log_writer::audit(std::string_view text) {

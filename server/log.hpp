@@ -9,9 +9,10 @@
 
 namespace troupe::server {
 
-/// Writes lines with level, cause, text, client id and peer; a cause that
-/// speaks more often than `log.rate_limit` is silenced until the period is
-/// over, and then says how often it was. Thread-safe.
+/// Writes lines with level, cause, text and what is known of the client; what
+/// is long is cut. A cause that speaks more often than `log.rate_limit` is
+/// silenced until the period is over, and then says how often it was.
+/// Thread-safe.
 class log_writer {
 public:
   /// @throws std::runtime_error if the file cannot be opened.
@@ -19,7 +20,7 @@ public:
   ~log_writer();
 
   void write(const actors::log_line& line);
-  /// What an operator did, which no rate limit leaves out.
+  /// What an operator did, which neither rate limit nor level leaves out.
   void audit(std::string_view text);
   /// A line of the server itself.
   void info(std::string_view cause, std::string_view text);
@@ -39,5 +40,8 @@ private:
 
 /// `text` as a JSON string, quotes included.
 std::string json_string(std::string_view text);
+
+/// `text` for a line of words: in quotes if it could be taken for several.
+std::string one_word(std::string_view text);
 
 } // namespace troupe::server

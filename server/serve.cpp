@@ -44,7 +44,6 @@ int fail(const std::exception& why, exit_code code = exit_unavailable) {
 int serve(const config::sources& sources, const config::loaded& from) {
   const auto& settings = from.values;
   std::signal(SIGPIPE, SIG_IGN);
-  keep_others_out();
   raise_file_limit();
   auto environment = take_service_environment();
   std::optional<data_directory> files;

@@ -49,11 +49,11 @@ data_format data_format::read(const std::filesystem::path& directory) {
       + "; name a data directory, and run as the user whose data it is");
   std::ifstream in(path);
   const auto why = errno;
-  if (!in && why == EACCES)
+  if (!in && why != ENOENT)
     throw unavailable_error(path.string()
                             + " cannot be read: " + std::strerror(why)
                             + "; run as the user whose data it is");
-  if (!in && why == ENOENT)
+  if (!in)
     throw storage_error(directory.string()
                         + " is no data directory, or lost a part: it has no "
                           "file format; name another one, or restore it from "

@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(the_last_failure_of_a_window_locks_for_a_while) {
   BOOST_TEST(!rules.failed("a", "alice", start));
   BOOST_TEST(!rules.failed("a", "alice", start + 10s));
   BOOST_TEST(!rules.refused_for("a", "alice", start + 20s).has_value());
-  BOOST_TEST(rules.failed("a", "alice", start + 20s));
+  BOOST_TEST((rules.failed("a", "alice", start + 20s) == locked::user));
   BOOST_TEST((rules.refused_for("a", "alice", start + 21s) == 299s));
   BOOST_TEST((rules.refused_for("a", "alice", start + 319'999ms) == 1s));
   BOOST_TEST(!rules.refused_for("a", "alice", start + 320s).has_value());
@@ -91,7 +91,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_tries_many_users_is_locked_for_all) {
     BOOST_TEST(!rules.failed("a", "user" + std::to_string(i), start));
   // One of its own does not help it.
   rules.succeeded("a", "mallory");
-  BOOST_TEST(rules.failed("a", "user9", start));
+  BOOST_TEST((rules.failed("a", "user9", start) == locked::address));
   BOOST_TEST(rules.refused_for("a", "mallory", start).has_value());
   BOOST_TEST(!rules.refused_for("b", "user1", start).has_value());
   rules.clear();
@@ -121,6 +121,19 @@ BOOST_AUTO_TEST_CASE(the_table_is_bounded_and_forgets_the_oldest) {
   rules.failed("a", "one more", start);
   BOOST_TEST(rules.size() == 100U);
   BOOST_TEST(!rules.refused_for("a", "alice", start).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(who_says_no_name_counts_for_the_address_alone) {
+  guard rules{three()};
+  for (int i = 0; i < 10; ++i)
+    BOOST_TEST(!rules.failed("a", "", start));
+  BOOST_TEST(!rules.refused_for("a", "", start).has_value());
+  auto options = three();
+  options.address_failures_max = 2;
+  guard strict{options};
+  BOOST_TEST(!strict.failed("a", "", start));
+  BOOST_TEST((strict.failed("a", "", start) == locked::address));
+  BOOST_TEST(strict.refused_for("a", "", start).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(many_names_do_not_push_out_a_locked_address) {

@@ -217,6 +217,11 @@ BOOST_AUTO_TEST_CASE(a_secret_is_compared_and_not_shown) {
   BOOST_TEST(changes[0].before.value() == "\"***\"");
   BOOST_TEST(changes[0].after.value() == "\"***\"");
   BOOST_TEST(show(a).find("sesame") == std::string::npos);
+  sources wrong;
+  wrong.text = "listeners.ssl.x.ssl_options.password = 8675309\n";
+  const auto read = load(wrong);
+  for (const auto& x : std::get<std::vector<problem>>(read))
+    BOOST_TEST(to_string(x).find("8675309") == std::string::npos);
   b.listeners.ssl["x"].ssl.password.clear();
   BOOST_TEST(diff(a, b).at(0).after.value() == "\"\"");
 }

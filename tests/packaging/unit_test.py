@@ -49,6 +49,11 @@ class UnitTest(unittest.TestCase):
                           answer.stdout)[1]
         self.assertLessEqual(float(found), float(stated))
 
+    def test_its_log_goes_to_the_journal(self):
+        """Without a word of its own standard error follows the output."""
+        self.assertEqual("null", self.unit["StandardOutput"])
+        self.assertEqual("journal", self.unit["StandardError"])
+
     def test_its_times_fit_the_broker(self):
         shown = troupe("config", "show").stdout
         timeout = re.search(r'^shutdown_timeout = "(\d+)s"$', shown, re.M)[1]

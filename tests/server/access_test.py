@@ -173,6 +173,33 @@ class UsersTest(Access):
         self.assertEqual(
             1, self.broker.ctl(*words, "--user", "alice").returncode)
 
+    def test_a_lock_of_an_address_is_for_everybody_there(self):
+        self.start("[auth.guard]\nmax_address_failures = 3\nlock = \"1h\"\n")
+        for name in ("x", "y", "z"):
+            self.client(user=name, code=BAD_LOGIN)
+        self.client(code=BANNED)
+        self.assertIn("everybody is refused at this address",
+                      self.broker.log())
+        self.assertEqual(1, self.broker.ctl("ban", "unlock", "127.0.0.1",
+                                            "--user", "z").returncode)
+        self.broker.ask("ban", "unlock", "127.0.0.1")
+        self.client().ping()
+
+    def test_clients_of_unix_sockets_have_a_lock_of_their_own(self):
+        self.start("[auth.guard]\nmax_failures = 2\nlock = \"1h\"\n"
+                   "[listeners.unix.default]\n")
+        path = self.broker.data_dir / "mqtt.sock"
+
+        def connect(password, code=0):
+            with Client(path) as it:
+                it.connect("u", user="alice", password=password, code=code)
+        for i in range(2):
+            connect("guess", BAD_LOGIN)
+        connect("in wonderland", BANNED)
+        self.client().ping()
+        self.broker.ask("ban", "unlock", "unix", "--user", "alice")
+        connect("in wonderland")
+
     def test_a_flood_of_slow_passwords_is_bounded(self):
         """The threads that hash have a queue with an end."""
         self.start("[auth.guard]\nmax_failures = \"infinity\"\n"
@@ -266,6 +293,31 @@ class ScramTest(Access):
             self.exchange("alice", "wrong")
         _, kind, body = self.exchange("alice", "in wonderland")
         self.assertEqual((CONNACK, BANNED), (kind, body[1]))
+
+    def test_half_ones_lock_out_who_they_name_and_nobody_else(self):
+        self.start("[auth.guard]\nmax_failures = 3\nlock = \"1h\"\n")
+
+        def spoilt(user=None):
+            it = Client(self.broker.port)
+            self.addCleanup(it.socket.close)
+            text = (b"\x15" + string("SCRAM-SHA-256") + b"\x16"
+                    + string("bad"))
+            name = string(user) if user else b""
+            it.send(0x10, string("MQTT") + bytes([5, 0x82 if user else 2])
+                    + b"\0\x3C" + bytes([len(text)]) + text + string("half")
+                    + name)
+            return it.expect(CONNACK)[1]
+        for _ in range(5):
+            self.assertEqual(NOT_AUTHORIZED, spoilt())
+        self.assertEqual(0, self.exchange("alice", "in wonderland")[2][1])
+        self.assertEqual([NOT_AUTHORIZED] * 3 + [BANNED],
+                         [spoilt("alice") for _ in range(4)])
+        line, = [x for x in self.broker.log_objects()
+                 if x["cause"] == "login.locked"]
+        self.assertEqual("alice", line["user"])
+        self.assertEqual(BANNED,
+                         self.exchange("alice", "in wonderland")[2][1])
+        self.assertEqual(0, self.exchange("bob", "builder")[2][1])
 
     def test_a_ban_holds_for_the_name_that_it_proves(self):
         self.start()

@@ -50,7 +50,7 @@ class LogTest(unittest.TestCase):
             broker.end()
             self.assertRegex(
                 broker.log(),
-                rf"\[debug\] connection.closed: .* client=dev 7 peer={name}")
+                rf"\[debug\] connection.closed: .* client=\"dev 7\" peer={name}")
 
     def test_a_refused_client_is_named_by_its_peer(self):
         with Broker("log.format=json") as broker:
@@ -70,8 +70,29 @@ class LogTest(unittest.TestCase):
             self.assertEqual(("dev", "n" * 256 + "...", "tcp:default"),
                              (line["client"], line["user"], line["listener"]))
 
-    def test_a_packet_that_is_no_connect_is_told(self):
+    def test_nobody_forges_what_a_line_for_people_says(self):
+        with Broker("log.level=debug") as broker:
+            with Client(broker.port).connect('x user=root "', user="u"):
+                pass
+            wait_for(broker, "connection.closed")
+            self.assertIn(r'client="x user=root \"" user=u ', broker.log())
+
+    def test_long_texts_are_cut(self):
         with Broker("log.format=json") as broker:
+            broker.ctl("ban", "add", "clientid", "x", "--reason", "y" * 5_000)
+            broker.end()
+            line, = self.lines(broker, "ctl")
+            self.assertEqual(2_048 + len("..."), len(line["text"]))
+
+    def test_what_is_no_client_is_told(self):
+        with Broker("log.format=json", "mqtt.idle_timeout=100ms") as broker:
+            with Client(broker.port) as client:
+                client.publish("a")
+                while client.receive():
+                    pass
+            with Client(broker.port) as client:
+                while client.receive():
+                    pass
             for wrong in (b"\0\4MQTT\5\3\0\0\0\0\0", b"\0\4MQTT\7\2\0\0\0"):
                 with Client(broker.port) as client:
                     client.send(0x10, wrong)
@@ -79,24 +100,26 @@ class LogTest(unittest.TestCase):
                         pass
             broker.end()
             self.assertEqual(
-                ["malformed CONNECT", "no version of MQTT that is known here"],
+                ["the first packet is not a CONNECT", "no CONNECT in time",
+                 "malformed CONNECT", "no version of MQTT that is known here"],
                 [x["text"] for x in self.lines(broker, "connect.refused")])
 
     def test_what_an_operator_changes_is_told_and_what_is_asked_is_not(self):
-        with Broker("log.format=json", "log.rate_limit=1/1h") as broker:
+        with Broker("log.format=json", "log.rate_limit=1/1h",
+                    "log.level=error") as broker:
             for words in (("publish", "a/b", "--payload", "mystery"),
                           ("status",), ("log", "level"), ("clients", "list"),
-                          ("log", "level", "info"),
+                          ("log", "level", "off"),
                           ("clients", "kick", "nobody"),
-                          ("ban", "add", "clientid", "c", "--reason", "lost"),
+                          ("ban", "add", "clientid", "c", "--reason", "lost it"),
                           ("backup", broker.directory / "copy")):
                 broker.ctl(*words)
             broker.end()
             who = f"uid {os.getuid()}: "
             self.assertEqual(
-                [who + "publish a/b", who + "log level info",
+                [who + "publish a/b", who + "log level off",
                  who + "clients kick nobody; it failed",
-                 who + "ban add clientid c --reason lost",
+                 who + "ban add clientid c --reason \"lost it\"",
                  who + f"backup {broker.directory}/copy"],
                 [x["text"].partition(": no client")[0]
                  for x in self.lines(broker, "ctl")])

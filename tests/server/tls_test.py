@@ -12,7 +12,7 @@ import time
 import unittest
 
 import authority
-from broker import (Client, ConfiguredBroker, TlsClient,
+from broker import (DISCONNECT, Client, ConfiguredBroker, TlsClient,
                     tls_context, troupe, wait_until)
 from ports import free_port
 
@@ -227,6 +227,37 @@ class CertificatesTest(Secure):
         row, = self.broker.ask("clients", "list")
         self.assertEqual("atm-1", row["username"])
         self.client().connect("nobody", code=0x87)
+
+    def test_a_change_of_such_logins_holds_for_who_is_connected(self):
+        users = self.certs / "users"
+        users.write_text("")
+        listener = MUTUAL.replace("fail_if_no_peer_cert = true", "")
+        others = f'[auth.users]\nfile = "{users}"\n'
+
+        def login(more):
+            return self.text(listener,
+                             "[auth.certificate]\nenable = true\n" + more)
+
+        def ended(client):
+            kind, _, body = client.receive()
+            return (kind, body[0]) == (DISCONNECT, 0x87)
+        self.start(listener, "[auth.certificate]\nenable = true\n" + others)
+        first = self.client("atm-1").connect("first")
+        self.broker.reload(login('[auth]\ntimeout = "3s"\n' + others))
+        first.ping()  # nothing about it has changed
+        self.broker.reload(login("user_must_exist = true\n" + others))
+        self.assertTrue(ended(first))
+        self.client("atm-1").connect("refused", code=0x87)
+        self.broker.reload(login(others))
+        second = self.client("atm-1").connect("second")
+        self.broker.reload(login('user_name = "dn"\n' + others))
+        self.assertTrue(ended(second))
+        third = self.client("atm-1").connect("third")
+        self.assertNotEqual("atm-1",
+                            self.broker.ask("clients", "list")[0]["username"])
+        self.broker.reload(self.text(listener, others))
+        self.assertTrue(ended(third))
+        self.client("atm-1").connect("refused", code=0x87)
 
 
 class HandshakesTest(Secure):
