@@ -148,7 +148,7 @@ void connection::read(bool to_the_end) {
           wants_flush(); // an answer of its own
         return;
       }
-      if (got < 0 && transport_ && errno == EPROTO) {
+      if (got < 0 && transport_ && (opening_ || errno == EPROTO)) {
         transport_failed();
         return;
       }
@@ -277,8 +277,7 @@ void connection::end(bool discard_will, bool discard, std::string_view cause) {
     send_some();
   if (at().tracing())
     trace_cause("disconnected", cause);
-  if (session_ != nullptr || phase_ != phase::awaiting_connect)
-    log(log_level::debug, "connection.closed", cause);
+  log(log_level::debug, "connection.closed", cause);
   close_socket();
   if (phase_ == phase::claiming) {
     phase_ = phase::closed; // until the shard has answered

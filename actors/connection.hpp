@@ -270,12 +270,13 @@ private:
   void mount_will();
   // connection_access.cpp
   auth::identity identity() const;
-  void take_names_of_certificate();
+  /// @returns false: they were none that a client may have, and it is refused
+  bool take_names_of_certificate();
   bool is_banned(); ///< and told so
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
-  void log_lock(auth::locked whom);
+  void log_lock(auth::locked whom, std::optional<std::string_view> user) const;
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
   /// Whether there are rules about what it may do.
@@ -311,6 +312,10 @@ private:
   void granted(cluster::claim_granted& x);
   void send_connack(bool session_present);
   void refuse(protocol::reason_code why, std::string_view cause);
+  /// @param told  to the client, in place of the cause: whose login is wrong
+  ///              learns nothing about who there is
+  void refuse(protocol::reason_code why, std::string_view cause,
+              std::string_view told);
   /// Ends who is no client yet, and says why in the log.
   void turn_away(std::string_view cause);
   void send_auth(protocol::reason_code reason, protocol::bytes_view data);
@@ -358,8 +363,8 @@ private:
   void arm_timer();
   std::string peer() const;
   /// A line of the log that says who it is.
-  void log(log_level level, std::string_view cause,
-           std::string_view text) const;
+  void log(log_level level, std::string_view cause, std::string_view text,
+           std::string_view topic = {}) const;
 
   int fd_;
   phase phase_ = phase::awaiting_connect;

@@ -10,10 +10,16 @@ namespace troupe::actors {
 using protocol::reason_code;
 
 void connection::log(log_level level, std::string_view cause,
-                     std::string_view text) const {
+                     std::string_view text, std::string_view topic) const {
   const auto who = identity();
-  at().log({level, cause, text, who.client_id, peer(),
-            who.user_name.value_or(std::string_view{}), who.listener});
+  at().log({.level = level,
+            .cause = cause,
+            .text = text,
+            .client = who.client_id,
+            .peer = peer(),
+            .user = who.user_name.value_or(std::string_view{}),
+            .listener = who.listener,
+            .topic = topic});
 }
 
 auth::identity connection::identity() const {
@@ -49,19 +55,47 @@ const std::string* part_of(const net::peer_certificate& from,
   return nullptr;
 }
 
+/// Of a login that was refused the client is told the same, whatever was wrong.
+std::string_view told_of(reason_code why, std::string_view cause) {
+  switch (why) {
+  case reason_code::bad_user_name_or_password:
+    return "wrong user name or password";
+  case reason_code::not_authorized:
+    return "not authorized";
+  default:
+    return cause;
+  }
+}
+
 } // namespace
 
-void connection::take_names_of_certificate() {
+bool connection::take_names_of_certificate() {
   if (!certificate_)
-    return;
+    return true;
   const auto& options = scope_.options();
-  if (const auto* name = part_of(*certificate_, options.username_from))
+  const auto fits = [](const std::string& name, std::size_t longest) {
+    return name.size() <= longest && protocol::is_valid_utf8(name);
+  };
+  if (const auto* name = part_of(*certificate_, options.username_from)) {
+    if (!fits(*name, 0xFFFF)) {
+      refuse(reason_code::bad_user_name_or_password,
+             "what the certificate names cannot be a User Name");
+      return false;
+    }
     user_name_ = std::make_unique<std::string>(*name);
+  }
   if (const auto* id = part_of(*certificate_, options.clientid_from);
       id != nullptr && !id->empty()) {
+    if (!fits(*id, limits().max_clientid_len)) {
+      refuse(reason_code::client_identifier_not_valid,
+             "what the certificate names cannot be a Client Identifier, or is "
+             "longer than mqtt.max_clientid_len");
+      return false;
+    }
     handshake_->client_id = *id;
     handshake_->assigned_id = true; // the client is told
   }
+  return true;
 }
 
 bool connection::is_banned() {
@@ -156,8 +190,9 @@ bool connection::decide(const auth::chain_answer& answer) {
     count(numbers.authentication_failure);
     if (answer.said.reason == reason_code::bad_user_name_or_password)
       if (const auto whom = admission.failed(identity(), at().now()))
-        log_lock(*whom);
-    refuse(answer.said.reason, answer.said.cause);
+        log_lock(*whom, identity().user_name);
+    refuse(answer.said.reason, answer.said.cause,
+           told_of(answer.said.reason, answer.said.cause));
     return false;
   }
   if (answer.by)
@@ -173,13 +208,20 @@ bool connection::decide(const auth::chain_answer& answer) {
   return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
 }
 
-void connection::log_lock(auth::locked whom) {
-  log(log_level::warning, "login.locked",
-      whom == auth::locked::user
-        ? "too many wrong passwords: this user is refused at this address for "
-          "a while"
-        : "too many wrong passwords: everybody is refused at this address for "
-          "a while");
+void connection::log_lock(auth::locked whom,
+                          std::optional<std::string_view> user) const {
+  const auto who = identity(); // who proves another name is not that one
+  at().log({.level = log_level::warning,
+            .cause = "login.locked",
+            .text = whom == auth::locked::user
+                      ? "too many wrong passwords: this user is refused at "
+                        "this address for a while"
+                      : "too many wrong passwords: everybody is refused at "
+                        "this address for a while",
+            .client = who.client_id,
+            .peer = peer(),
+            .user = user.value_or(std::string_view{}),
+            .listener = who.listener});
 }
 
 bool connection::admit(account what) {
@@ -318,8 +360,8 @@ void connection::answer_overdue() {
   auto said = *decisions_->asked;
   said.answer = auth::decision::deny;
   log(log_level::warning, "access.timeout",
-      "nobody said in time whether the client may use \"" + said.topic
-        + "\": it may not");
+      "nobody said in time whether the client may use the topic: it may not",
+      said.topic);
   decisions_->late.push_back(std::move(said));
   go_on_after_answer();
 }
@@ -351,7 +393,7 @@ bool connection::may_publish(const protocol::publish_packet& in,
   auto& numbers = at().numbers();
   count(numbers.authorization_denied_publish);
   log(log_level::info, "publish.denied",
-      "not allowed to publish to \"" + std::string{topic} + '"');
+      "the client may not publish to the topic", topic);
   answer = verdict::no;
   return true;
 }
@@ -384,7 +426,7 @@ bool connection::may_subscribe(const protocol::subscribe_packet& in,
         return;
       count(at().numbers().authorization_denied_subscribe);
       log(log_level::info, "subscribe.denied",
-          "not allowed to subscribe to \"" + std::string{one.filter} + '"');
+          "the client may not subscribe to the topic", one.filter);
     });
   return true;
 }
@@ -398,10 +440,13 @@ void connection::count_flapping(const std::string& client_id) {
   if (at().shared().admission.disconnected(client_id, at().now(),
                                            world.wall_ms())) {
     count(at().numbers().flapping);
-    at().log({log_level::warning, "client.flapping",
-              "banned for a while: it connects and goes too often", client_id,
-              peer(), user_name_ ? *user_name_ : std::string_view{},
-              scope_.id()});
+    at().log({.level = log_level::warning,
+              .cause = "client.flapping",
+              .text = "banned for a while: it connects and goes too often",
+              .client = client_id,
+              .peer = peer(),
+              .user = user_name_ ? *user_name_ : std::string_view{},
+              .listener = scope_.id()});
   }
 }
 

@@ -72,7 +72,8 @@ bool connection::on_connect(const protocol::frame& in) {
     return false;
   take_connect(packet);
   take_will(packet);
-  take_names_of_certificate();
+  if (!take_names_of_certificate())
+    return false;
   if (at().tracing())
     trace_connect(packet);
   if (!is_welcome())
@@ -291,12 +292,16 @@ bool connection::authenticate(protocol::bytes_view data) {
     if (!again && !step.who.user_name.empty()) // for the log
       user_name_ = std::make_unique<std::string>(step.who.user_name);
     if (newly_locked)
-      log_lock(*newly_locked);
-    if (again) // [MQTT-4.12.1-2]
+      log_lock(*newly_locked, who.user_name);
+    const std::string_view cause =
+      other    ? "it proved to be another user"
+      : locked ? "too many wrong passwords: try again later"
+               : step.cause;
+    if (again) { // [MQTT-4.12.1-2]
+      log(log_level::info, "reauthentication.refused", cause);
       close(reason, "re-authentication failed");
-    else
-      refuse(reason, locked ? "too many wrong passwords: try again later"
-                            : "authentication failed");
+    } else
+      refuse(reason, cause, locked ? cause : "authentication failed");
     return false;
   }
   admission.succeeded(who);
@@ -493,13 +498,18 @@ void connection::send_connack(bool session_present) {
 }
 
 void connection::refuse(reason_code why, std::string_view cause) {
+  refuse(why, cause, cause);
+}
+
+void connection::refuse(reason_code why, std::string_view cause,
+                        std::string_view told) {
   auto& numbers = at().numbers();
   if (at().tracing())
     trace_refused(why, cause);
   protocol::connack_packet packet;
   packet.reason = why;
   if (version_ == protocol_version::mqtt_5_0)
-    packet.reason_string = cause;
+    packet.reason_string = told;
   if (protocol::encode_connack(out().bytes(), packet, version_,
                                packet_limit_)) {
     count(numbers.connack_sent);

@@ -191,7 +191,9 @@ std::uint64_t connection::count_traffic() noexcept {
 
 void connection::transport_failed() {
   auto& numbers = at().numbers();
-  const std::string why{transport_->trouble()};
+  auto why = std::string{transport_->trouble()};
+  if (why.empty())
+    why = "the socket broke";
   count(opening_ ? numbers.handshake_failed : numbers.transport_failed);
   log(log_level::info, opening_ ? "handshake.failed" : "transport.failed", why);
   broken_ = true;

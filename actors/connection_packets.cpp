@@ -52,7 +52,7 @@ bool connection::on_packet(const protocol::frame& in) {
       return on_auth(in);
     if (in.type() != packet_type::disconnect)
       count(at().numbers().malformed);
-    end(false, false, "no AUTH during authentication");
+    turn_away("no AUTH during authentication");
     return false;
   case phase::live:
     return on_live_packet(in);

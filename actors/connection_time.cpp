@@ -146,7 +146,8 @@ void connection::on_timer() {
               || phase_ == phase::authenticating)
              && now >= connected_at_ + limits().idle_timeout) {
     count(numbers.close_idle);
-    turn_away("no CONNECT in time");
+    turn_away(phase_ == phase::authenticating ? "no AUTH in time"
+                                              : "no CONNECT in time");
     return;
   }
   if (phase_ == phase::live && keep_alive_ != 0

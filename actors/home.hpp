@@ -40,13 +40,14 @@ class topic_shard;
 enum class log_level : std::uint8_t { debug, info, warning, error };
 struct log_line {
   log_level level = log_level::info;
-  std::string_view cause;         ///< a fixed text: the rate limit is per cause
-  std::string_view text;          ///< what happened, in words
-  std::string_view client;        ///< client identifier, may be empty
-  std::string_view peer;          ///< address, may be empty
+  std::string_view cause = {};    ///< a fixed text: the rate limit is per cause
+  std::string_view text = {};     ///< what happened, in words
+  std::string_view client = {};   ///< client identifier, may be empty
+  std::string_view peer = {};     ///< address, may be empty
   std::string_view user = {};     ///< user name, may be empty
   std::string_view listener = {}; ///< `tcp:default`, may be empty
-  bool always = false;            ///< the rate limit does not hold for it
+  std::string_view topic = {};    ///< name or filter, may be empty
+  bool always = false;            ///< whatever rate limit and level are
 };
 using log_sink = std::function<void(const log_line&)>;
 

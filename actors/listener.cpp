@@ -46,14 +46,12 @@ bool listener::admitted(const net::endpoint& peer) {
   if (most != 0
       && scope_.connections().load(std::memory_order_relaxed) >= most) {
     count(numbers.accept_refused_limit);
-    at().log({log_level::warning,
-              "accept.refused",
-              "the listener has as many connections as its max_connections "
-              "allows",
-              {},
-              peer.to_string(),
-              {},
-              scope_.id()});
+    at().log({.level = log_level::warning,
+              .cause = "accept.refused",
+              .text = "the listener has as many connections as its "
+                      "max_connections allows",
+              .peer = peer.to_string(),
+              .listener = scope_.id()});
     return false;
   }
   return true;
@@ -76,13 +74,11 @@ void listener::on_ready(std::uint32_t) {
         std::max<std::size_t>(1, (rate.count + rate.burst) / takers);
       if (in_window_ >= share) {
         count(numbers.accept_refused_rate);
-        at().log({log_level::info,
-                  "accept.paced",
-                  "more connections come than max_conn_rate allows: they wait",
-                  {},
-                  {},
-                  {},
-                  scope_.id()});
+        at().log({.level = log_level::info,
+                  .cause = "accept.paced",
+                  .text = "more connections come than max_conn_rate allows: "
+                          "they wait",
+                  .listener = scope_.id()});
         pause(std::chrono::milliseconds{100});
         return;
       }
@@ -92,15 +88,12 @@ void listener::on_ready(std::uint32_t) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS
           || errno == ENOMEM) {
         count(numbers.accept_failed);
-        at().log({log_level::error,
-                  "accept.resources",
-                  "a connection cannot be taken: no file descriptors or "
-                  "memory left; raise the limit of open files (ulimit -n) or "
-                  "set node.own_file_tables = true",
-                  {},
-                  {},
-                  {},
-                  scope_.id()});
+        at().log({.level = log_level::error,
+                  .cause = "accept.resources",
+                  .text = "a connection cannot be taken: no file descriptors "
+                          "or memory left; raise the limit of open files "
+                          "(ulimit -n) or set node.own_file_tables = true",
+                  .listener = scope_.id()});
         pause(std::chrono::milliseconds{500});
       }
       return;

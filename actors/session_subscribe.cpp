@@ -415,12 +415,11 @@ std::size_t session::drop_subscriptions(
       what.what = kind::exclusive;
       remove(what, request);
     }
-    at().log({log_level::warning,
-              "subscription.removed",
-              "a subscription to \"" + x.filter
-                + "\" is not allowed any more and was taken away",
-              client_id_,
-              {}});
+    at().log({.level = log_level::warning,
+              .cause = "subscription.removed",
+              .text = "it is not allowed any more and was taken away",
+              .client = client_id_,
+              .topic = x.filter});
   }
   if (request.waiting != 0)
     more().requests.push_back(std::move(request));

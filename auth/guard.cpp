@@ -30,12 +30,12 @@ guard::refused_for(std::string_view address, std::string_view user_name,
 std::optional<locked> guard::failed(std::string_view address,
                                     std::string_view user_name,
                                     protocol::time_point now) {
-  const bool of_address = addresses_.failed(std::string{address}, now);
-  const bool of_user =
-    !user_name.empty() && pairs_.failed(pair_key(address, user_name), now);
-  if (of_address)
+  // One lock at a time, so that who lifts it has lifted all there is.
+  if (addresses_.failed(std::string{address}, now))
     return locked::address;
-  return of_user ? std::optional{locked::user} : std::nullopt;
+  if (!user_name.empty() && pairs_.failed(pair_key(address, user_name), now))
+    return locked::user;
+  return std::nullopt;
 }
 
 void guard::succeeded(std::string_view address, std::string_view user_name) {

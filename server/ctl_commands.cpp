@@ -257,22 +257,22 @@ std::string account_of(const ctl_request& asked, const ctl_answer& answer) {
   const auto& what = *asked.command;
   if (!what.changes)
     return {};
+  constexpr std::size_t longest = 256;
   std::string said;
   for (const auto& x : what.arguments) {
-    const auto value = text_in(asked.with, x.key);
-    if (value.empty() || x.as == ctl_argument::kind::content)
+    if (!asked.with.contains(x.key) || x.as == ctl_argument::kind::content)
       continue;
     if (x.name.starts_with("--"))
       said += ' ' + std::string{x.name};
     if (x.as != flag)
-      said += ' ' + one_word(value);
+      said += ' ' + one_word(cut(text_in(asked.with, x.key), longest));
   }
   // What may be left out, such as the level of the log, is what it changes.
   if (said.empty() && !what.arguments.empty())
     return {};
   auto text = text_in(asked.with, "by") + ": " + std::string{what.name} + said;
   if (const auto* why = std::get_if<ctl_failure>(&answer))
-    text += "; it failed: " + why->text;
+    text += "; it failed: " + cut(why->text, longest);
   return text;
 }
 

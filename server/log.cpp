@@ -62,6 +62,8 @@ spdlog::level::level_enum level_of(actors::log_level x) {
 constexpr std::size_t longest_text = 2'048;
 constexpr std::size_t longest_field = 256;
 
+} // namespace
+
 std::string cut(std::string_view value, std::size_t longest) {
   if (value.size() <= longest)
     return std::string{value};
@@ -71,23 +73,23 @@ std::string cut(std::string_view value, std::size_t longest) {
   return std::string{value.substr(0, end)} + "...";
 }
 
-} // namespace
-
 std::string json_string(std::string_view text) {
   std::string made = "\"";
-  for (const char c : text)
-    if (c == '"' || c == '\\')
-      made += {'\\', c};
-    else if (static_cast<unsigned char>(c) < 0x20)
-      made += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-    else
-      made += c;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (const auto control = control_at(text, i); control.code >= 0) {
+      made += fmt::format("\\u{:04x}", control.code);
+      i += control.size - 1;
+    } else {
+      if (text[i] == '"' || text[i] == '\\')
+        made += '\\';
+      made += text[i];
+    }
   return made + '"';
 }
 
 std::string one_word(std::string_view text) {
   return text.empty() || text.find_first_of(" =\"\\") != std::string_view::npos
-           ? printable(json_string(text))
+           ? json_string(text)
            : printable(text);
 }
 
@@ -138,7 +140,8 @@ void log_writer::write(const actors::log_line& line) {
     {"client", line.client},
     {"user", line.user},
     {"peer", line.peer},
-    {"listener", line.listener}};
+    {"listener", line.listener},
+    {"topic", line.topic}};
   std::string text;
   const auto said = cut(line.text, longest_text);
   if (state_->settings.format == config::log_format::json) {
@@ -163,19 +166,22 @@ void log_writer::write(const actors::log_line& line) {
 }
 
 void log_writer::audit(std::string_view text) {
-  write({actors::log_level::info, "ctl", text, {}, {}, {}, {}, true});
+  write({.level = actors::log_level::info,
+         .cause = "ctl",
+         .text = text,
+         .always = true});
 }
 
 void log_writer::info(std::string_view cause, std::string_view text) {
-  write({actors::log_level::info, cause, text, {}, {}});
+  write({.level = actors::log_level::info, .cause = cause, .text = text});
 }
 
 void log_writer::warning(std::string_view cause, std::string_view text) {
-  write({actors::log_level::warning, cause, text, {}, {}});
+  write({.level = actors::log_level::warning, .cause = cause, .text = text});
 }
 
 void log_writer::error(std::string_view cause, std::string_view text) {
-  write({actors::log_level::error, cause, text, {}, {}});
+  write({.level = actors::log_level::error, .cause = cause, .text = text});
 }
 
 void log_writer::set_limits(const config::log& settings) {

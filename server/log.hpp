@@ -38,6 +38,9 @@ private:
   std::unique_ptr<state> state_;
 };
 
+/// `value`, or its beginning and three dots if it has more bytes.
+std::string cut(std::string_view value, std::size_t longest);
+
 /// `text` as a JSON string, quotes included.
 std::string json_string(std::string_view text);
 

@@ -154,6 +154,23 @@ class UsersTest(Access):
             except AssertionError:
                 self.assertLess(time.monotonic(), deadline)
 
+    def test_nobody_learns_who_there_is(self):
+        self.start()
+        told = set()
+        for name, password in (("alice", "wrong"), ("nobody", "wrong"),
+                               ("alice", None), ("nobody", None)):
+            with Client(self.broker.port) as it:
+                flags = 0x82 | (0x40 if password else 0)
+                it.send(0x10, string("MQTT") + bytes([5, flags, 0, 60, 0])
+                        + string("c") + string(name)
+                        + (string(password) if password else b""))
+                told.add(it.expect(CONNACK))
+        self.assertEqual(1, len(told), told)
+        self.assertEqual(
+            {"wrong password", "unknown user", "no password"},
+            {x["text"] for x in self.broker.log_objects()
+             if x["cause"] == "connect.refused"})
+
     def test_an_operator_lifts_a_lock(self):
         self.start("[auth.guard]\nmax_failures = 3\nlock = \"1h\"\n")
         for i in range(3):
@@ -175,8 +192,8 @@ class UsersTest(Access):
 
     def test_a_lock_of_an_address_is_for_everybody_there(self):
         self.start("[auth.guard]\nmax_address_failures = 3\nlock = \"1h\"\n")
-        for name in ("x", "y", "z"):
-            self.client(user=name, code=BAD_LOGIN)
+        for name in ("x", "alice", "z"):
+            self.client(user=name, password="x", code=BAD_LOGIN)
         self.client(code=BANNED)
         self.assertIn("everybody is refused at this address",
                       self.broker.log())
@@ -315,6 +332,7 @@ class ScramTest(Access):
         line, = [x for x in self.broker.log_objects()
                  if x["cause"] == "login.locked"]
         self.assertEqual("alice", line["user"])
+        self.assertIn("SCRAM: ", self.broker.log())
         self.assertEqual(BANNED,
                          self.exchange("alice", "in wonderland")[2][1])
         self.assertEqual(0, self.exchange("bob", "builder")[2][1])

@@ -2,6 +2,7 @@
 """The log: lines for people and for programs, and not too many."""
 
 import os
+import tempfile
 import time
 import unittest
 
@@ -77,12 +78,39 @@ class LogTest(unittest.TestCase):
             wait_for(broker, "connection.closed")
             self.assertIn(r'client="x user=root \"" user=u ', broker.log())
 
+    def test_nobody_writes_to_the_terminal_of_who_reads_it(self):
+        odd = "\x1b[2J\x7f\u009b2J"
+        for format in ("text", "json"):
+            with Broker("log.level=debug", f"log.format={format}") as broker:
+                with Client(broker.port).connect(odd):
+                    pass
+                wait_for(broker, "connection.closed")
+                broker.end()
+                for x in "\x1b\x7f\u009b":
+                    self.assertNotIn(x, broker.log())
+                if format == "json":
+                    line, = self.lines(broker, "connection.closed")
+                    self.assertEqual(odd, line["client"])
+
+    def test_a_topic_that_is_denied_is_a_field(self):
+        with tempfile.NamedTemporaryFile("w") as rules:
+            rules.write('no_match = "deny"\n')
+            rules.flush()
+            with Broker(f"auth.acl.file={rules.name}") as broker:
+                with Client(broker.port).connect("honest") as client:
+                    client.publish_acked('x" client=admin ' + "y" * 300)
+                self.assertRegex(
+                    broker.log(), r"publish.denied: [^=]* client=honest "
+                    r'peer=\S+ listener=tcp:default '
+                    r'topic="x\\" client=admin y+\.\.\."\n')
+
     def test_long_texts_are_cut(self):
         with Broker("log.format=json") as broker:
-            broker.ctl("ban", "add", "clientid", "x", "--reason", "y" * 5_000)
+            broker.ctl("ban", "add", "peerhost", "x" * 5_000, "--reason", "y")
             broker.end()
             line, = self.lines(broker, "ctl")
-            self.assertEqual(2_048 + len("..."), len(line["text"]))
+            self.assertRegex(line["text"], r"x{256}\.\.\. --reason y; it failed")
+            self.assertLess(len(line["text"]), 700)
 
     def test_what_is_no_client_is_told(self):
         with Broker("log.format=json", "mqtt.idle_timeout=100ms") as broker:

@@ -220,6 +220,17 @@ class CertificatesTest(Secure):
                     self.assertEqual(name, row["clientid"])
                     self.assertEqual(name, row["username"])
 
+    def test_a_name_of_a_certificate_is_held_to_the_limits(self):
+        signer = authority.Authority(self.certs / "other")
+        long = "".join(f"/O={'x' * 40}{i}" for i in range(20))
+        identity = signer.sign("long", long + "/CN=long",
+                               by=self.identity("ca"))
+        self.start(MUTUAL, 'peer_cert_as_clientid = "dn"\n'
+                   "[mqtt]\nmax_clientid_len = 500\n")
+        self.client(identity).connect("any", code=0x85)
+        self.client(identity, version=4).connect("any", code=2)
+        self.client("atm-1").connect("any").ping()
+
     def test_a_certificate_is_a_login(self):
         self.start(MUTUAL.replace("fail_if_no_peer_cert = true", ""),
                    "[auth.certificate]\nenable = true\n")
