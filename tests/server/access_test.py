@@ -236,9 +236,10 @@ class UsersTest(Access):
 
 
 class ScramTest(Access):
-    def exchange(self, user, password, spoil=False):
-        """@returns the last packet of the broker."""
-        it = Client(self.broker.port)
+    def exchange(self, user, password, spoil=False, again=None):
+        """@param again  a client that is connected: it re-authenticates
+        @returns the last packet of the broker."""
+        it = again or Client(self.broker.port)
         self.addCleanup(it.socket.close)
         first = f"n={user},r=fyko+d2lbbFgONRv9qkxdawL"
 
@@ -246,10 +247,13 @@ class ScramTest(Access):
             text = (b"\x15" + string("SCRAM-SHA-256") + b"\x16"
                     + string(data))
             return bytes([len(text)]) + text
-        it.send(0x10, string("MQTT") + b"\5\2\0\x3C"
-                + properties("n,," + first) + string("scram"))
+        if again:
+            it.send(0xF0, b"\x19" + properties("n,," + first))
+        else:
+            it.send(0x10, string("MQTT") + b"\5\2\0\x3C"
+                    + properties("n,," + first) + string("scram"))
         kind, _, body = it.receive()
-        if kind == CONNACK:
+        if kind != AUTH:
             return it, kind, body
         self.assertEqual((AUTH, 0x18), (kind, body[0]))
         challenge = self.data(body[1:]).decode()
@@ -336,6 +340,19 @@ class ScramTest(Access):
         self.assertEqual(BANNED,
                          self.exchange("alice", "in wonderland")[2][1])
         self.assertEqual(0, self.exchange("bob", "builder")[2][1])
+
+    def test_who_tries_to_become_another_locks_out_that_one(self):
+        self.start("[auth.guard]\nmax_failures = 2\nlock = \"1h\"\n")
+        for _ in range(2):
+            it = self.exchange("alice", "in wonderland")[0]
+            _, kind, body = self.exchange("bob", "guess", again=it)
+            self.assertEqual((DISCONNECT, NOT_AUTHORIZED), (kind, body[0]))
+        line, = [x for x in self.broker.log_objects()
+                 if x["cause"] == "login.locked"]
+        self.assertEqual("bob", line["user"])
+        self.assertIn("reauthentication.refused", self.broker.log())
+        self.assertEqual(BANNED, self.exchange("bob", "builder")[2][1])
+        self.assertEqual(0, self.exchange("alice", "in wonderland")[2][1])
 
     def test_a_ban_holds_for_the_name_that_it_proves(self):
         self.start()
