@@ -378,6 +378,7 @@ private:
   bool opening_; ///< something comes before MQTT: PROXY, TLS, WebSocket
   bool certificate_told_ = false; ///< a balancer speaks for the client's TLS
   bool opening_to_the_end_ = false;
+  bool heard_ = false;       ///< a byte has come through the transport
   bool broken_ = false;      ///< the other side broke a rule of its transport
   bool queued_ = false;      ///< waits for `open`
   bool has_turn_ = false;    ///< counts as a handshake that is under way

@@ -186,17 +186,21 @@ std::uint64_t connection::count_traffic() noexcept {
   const auto [received, sent] = transport_->take_traffic();
   count(at().numbers().bytes_received, received);
   count(at().numbers().bytes_sent, sent);
+  heard_ = heard_ || received != 0;
   return sent;
 }
 
 void connection::transport_failed() {
   auto& numbers = at().numbers();
+  broken_ = true;
+  count_traffic();
+  if (!heard_) // somebody looks whether the port is open
+    return end(false, false, "closed before its first byte");
   auto why = std::string{transport_->trouble()};
   if (why.empty())
     why = "the socket broke";
   count(opening_ ? numbers.handshake_failed : numbers.transport_failed);
   log(log_level::info, opening_ ? "handshake.failed" : "transport.failed", why);
-  broken_ = true;
   end(false, false, why);
 }
 

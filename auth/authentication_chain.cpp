@@ -1,6 +1,7 @@
 #include "auth/authentication_chain.hpp"
 
 #include <atomic>
+#include <utility>
 
 namespace troupe::auth {
 
@@ -68,7 +69,8 @@ private:
   authentication_chain::answered then_;
 };
 
-/// The one answer of one authenticator: the first counts, and none is a no.
+/// The one answer of one authenticator: the first counts, and none is a no. Who
+/// keeps it after that keeps nothing of the client, least of all itself.
 class reply {
 public:
   reply(std::shared_ptr<run> to, std::size_t index)
@@ -85,7 +87,7 @@ public:
 
   void give(authentication_answer said) {
     if (!given_.test_and_set())
-      to_->take(index_, std::move(said));
+      std::exchange(to_, nullptr)->take(index_, std::move(said));
   }
 
 private:

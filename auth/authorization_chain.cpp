@@ -63,22 +63,26 @@ public:
   question(const question&) = delete;
   question& operator=(const question&) = delete;
   ~question() {
-    if (take())
-      of_->answer({decision::deny, fault});
+    if (const auto of = take())
+      of->answer({decision::deny, fault});
   }
 
-  /// @returns whether it was not answered before.
-  bool take() noexcept { return !done_.exchange(true); }
+  /// @returns what was asked; null if it was answered before. A link that keeps
+  /// its answered question keeps nothing of it, least of all itself.
+  std::shared_ptr<pending> take() noexcept {
+    return done_.exchange(true) ? nullptr : std::move(of_);
+  }
 
   /// The link's answer, after the call.
   void answer(decision d) {
-    if (!take())
+    const auto of = take();
+    if (!of)
       return;
     const auto v = d == decision::ignore
-                     ? of_->run(link_ + 1)
-                     : final_answer(d, of_->links().links[link_]->name());
+                     ? of->run(link_ + 1)
+                     : final_answer(d, of->links().links[link_]->name());
     if (v.what != decision::later)
-      of_->answer(v);
+      of->answer(v);
   }
 
 private:

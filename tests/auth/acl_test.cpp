@@ -235,9 +235,10 @@ topics = ["${clientid}/#", "x/${clientid}", { eq = "y/${clientid}" },
     for (const std::string before : {"", "x/", "y/", "z/"}) {
       if (std::string_view{id} == "$SYS" && !before.empty())
         continue; // a `$` is one like others behind the first level
-      const auto topic = before + id + "/#";
+      const auto name = before + id;
+      const auto filter = name + "/#";
       for (const auto what :
-           {subscribe(topic), subscribe(before + id), subscribe("+/#"),
+           {subscribe(filter), subscribe(name), subscribe("+/#"),
             subscribe("#"), publish("x/a"), publish("a/b"), publish("a/b/c"),
             publish("x/a/b"), publish("/a"), publish("x/"), publish("$SYS/a"),
             subscribe("y/+"), subscribe("y/#"), subscribe("$SYS/#")})

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
@@ -318,6 +319,22 @@ class HandshakesTest(Secure):
         self.assertEqual(20, self.broker.metric(
             "troupe_connections_handshake_timeout"))
         self.assertIn("does not go on with its handshake", self.broker.log())
+
+    def test_who_looks_whether_the_port_is_open_is_no_failure(self):
+        self.start()
+
+        def failed():
+            return self.broker.metric("troupe_connections_handshake_failed")
+        for sent in (b"", b"\x16\x03\x01"):
+            for linger in (0, 1):
+                with socket.create_connection(("127.0.0.1", self.port)) as it:
+                    it.sendall(sent)
+                    it.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack("ii", linger, 0))
+        wait_until(lambda: failed() == 2, "half ones are not counted")
+        self.client().connect("next").ping()
+        self.assertEqual(2, failed())
+        self.assertEqual(2, self.broker.log().count("handshake.failed"))
 
     def test_what_is_no_tls_is_refused(self):
         self.start()

@@ -2,6 +2,7 @@
 """WebSocket listeners: handshakes, frames, and clients that do it wrong."""
 
 import socket
+import struct
 import tempfile
 import time
 import unittest
@@ -243,6 +244,23 @@ class WebSockets(unittest.TestCase):
             link.sendall(b"GET /mqtt HTTP/1.1\r\nHost:")
         wait_until(lambda: self.counted("handshake_failed") > before,
                    "nobody noticed")
+
+    def test_who_looks_whether_the_port_is_open_is_not(self):
+        before = self.counted("handshake_failed")
+        reset = struct.pack("ii", 1, 0)
+        for linger in (None, reset):
+            link = socket.create_connection(("127.0.0.1", self.port))
+            if linger:
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            link.close()
+        link = socket.create_connection(("127.0.0.1", self.port))
+        link.sendall(b"GET")
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        link.close()
+        wait_until(lambda: self.counted("handshake_failed") == before + 1,
+                   "the half one is not counted")
+        wait_until(lambda: not self.broker.ask("status")["connections"], "they do not go")
+        self.assertEqual(before + 1, self.counted("handshake_failed"))
 
     # ---- frames that are wrong ---------------------------------------------
 
