@@ -11,11 +11,17 @@ namespace troupe::cluster {
 
 namespace {
 
-/// The message with `packet_identifier` is kept by the record itself now. One
-/// that is finished had the same identifier before, and stays known.
-void forget_open(session_record& of, std::uint16_t packet_identifier) {
+/// The messages in `kept` are kept by the record itself now. What is finished
+/// had the same identifier before, and stays known. One pass, since there may
+/// be tens of thousands of both.
+void forget_open(session_record& of, const std::vector<kept_message>& kept) {
+  if (kept.empty() || of.outbound.empty())
+    return;
+  std::vector<bool> is_kept(0x1'0000); // by Packet Identifier
+  for (const auto& x : kept)
+    is_kept[x.packet_identifier] = true;
   std::erase_if(of.outbound, [&](const outbound_state& y) {
-    return y.packet_identifier == packet_identifier
+    return is_kept[y.packet_identifier]
            && y.now != outbound_state::state::finished;
   });
 }
@@ -65,8 +71,7 @@ void shard_state_machine::on(release_command& x, time_point now) {
       end_session(x.client_id, now);
     } else {
       // What was in flight is in the record now, below its cursors.
-      for (const auto& y : x.record->kept)
-        forget_open(*row->record, y.packet_identifier);
+      forget_open(*row->record, x.record->kept);
       row->record->kept = std::move(x.record->kept);
       row->record->next_packet_identifier = x.record->next_packet_identifier;
       move_cursors(x.client_id, *row->record, x.record->cursors);
@@ -369,8 +374,8 @@ void shard_state_machine::on(outbound_command& x, time_point) {
       else
         *at = fresh;
     }
+    forget_open(record, x.kept);
     for (auto& fresh : x.kept) {
-      forget_open(record, fresh.packet_identifier);
       // A checkpoint may have brought it already; or it is what an earlier
       // message with this identifier left.
       std::erase_if(record.kept, [&](const kept_message& y) {
