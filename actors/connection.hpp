@@ -276,7 +276,7 @@ private:
   bool is_welcome();
   bool anonymous_allowed() const;
   bool verify(const protocol::connect_packet& in);
-  void log_lock(auth::locked whom, std::optional<std::string_view> user) const;
+  void log_lock(auth::locked whom, const auth::identity& who) const;
   bool decide(const auth::chain_answer& answer);
   bool admit(account what);
   /// Whether there are rules about what it may do.
@@ -365,6 +365,8 @@ private:
   /// A line of the log that says who it is.
   void log(log_level level, std::string_view cause, std::string_view text,
            std::string_view topic = {}) const;
+  void log(const auth::identity& who, log_level level, std::string_view cause,
+           std::string_view text, std::string_view topic = {}) const;
 
   int fd_;
   phase phase_ = phase::awaiting_connect;

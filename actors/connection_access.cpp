@@ -11,7 +11,12 @@ using protocol::reason_code;
 
 void connection::log(log_level level, std::string_view cause,
                      std::string_view text, std::string_view topic) const {
-  const auto who = identity();
+  log(identity(), level, cause, text, topic);
+}
+
+void connection::log(const auth::identity& who, log_level level,
+                     std::string_view cause, std::string_view text,
+                     std::string_view topic) const {
   at().log({.level = level,
             .cause = cause,
             .text = text,
@@ -188,9 +193,10 @@ bool connection::decide(const auth::chain_answer& answer) {
   auto& admission = at().shared().admission;
   if (!answer.allowed()) {
     count(numbers.authentication_failure);
+    const auto who = identity();
     if (answer.said.reason == reason_code::bad_user_name_or_password)
-      if (const auto whom = admission.failed(identity(), at().now()))
-        log_lock(*whom, identity().user_name);
+      if (const auto whom = admission.failed(who, at().now()))
+        log_lock(*whom, who);
     refuse(answer.said.reason, answer.said.cause,
            told_of(answer.said.reason, answer.said.cause));
     return false;
@@ -208,20 +214,13 @@ bool connection::decide(const auth::chain_answer& answer) {
   return admit({answer.said.who.superuser, answer.said.who.version, answer.by});
 }
 
-void connection::log_lock(auth::locked whom,
-                          std::optional<std::string_view> user) const {
-  const auto who = identity(); // who proves another name is not that one
-  at().log({.level = log_level::warning,
-            .cause = "login.locked",
-            .text = whom == auth::locked::user
-                      ? "too many wrong passwords: this user is refused at "
-                        "this address for a while"
-                      : "too many wrong passwords: everybody is refused at "
-                        "this address for a while",
-            .client = who.client_id,
-            .peer = peer(),
-            .user = user.value_or(std::string_view{}),
-            .listener = who.listener});
+void connection::log_lock(auth::locked whom, const auth::identity& who) const {
+  log(who, log_level::warning, "login.locked",
+      whom == auth::locked::user
+        ? "too many wrong passwords: this user is refused at this address for "
+          "a while"
+        : "too many wrong passwords: everybody is refused at this address for "
+          "a while");
 }
 
 bool connection::admit(account what) {
@@ -440,13 +439,10 @@ void connection::count_flapping(const std::string& client_id) {
   if (at().shared().admission.disconnected(client_id, at().now(),
                                            world.wall_ms())) {
     count(at().numbers().flapping);
-    at().log({.level = log_level::warning,
-              .cause = "client.flapping",
-              .text = "banned for a while: it connects and goes too often",
-              .client = client_id,
-              .peer = peer(),
-              .user = user_name_ ? *user_name_ : std::string_view{},
-              .listener = scope_.id()});
+    auto who = identity();
+    who.client_id = client_id; // its session has gone by now
+    log(who, log_level::warning, "client.flapping",
+        "banned for a while: it connects and goes too often");
   }
 }
 

@@ -126,10 +126,6 @@ bool connection::check_connect(const protocol::connect_packet& in) {
              ? no(reason_code::quota_exceeded, "the node is short of memory")
              : no(reason_code::server_busy, "too much waits in the node");
   }
-  if (in.client_id.empty() && version_ == protocol_version::mqtt_3_1_1
-      && !in.clean_start)
-    return no(reason_code::client_identifier_not_valid,
-              "an empty Client Identifier needs Clean Session 1");
   if (in.client_id.empty() && !rules.empty_clientid_allowed)
     return no(reason_code::client_identifier_not_valid,
               "mqtt.empty_clientid_allowed is false");
@@ -289,10 +285,11 @@ bool connection::authenticate(protocol::bytes_view data) {
               || reason == reason_code::not_authorized)
         ? admission.failed(who, at().now())
         : std::nullopt;
-    if (!again && !step.who.user_name.empty()) // for the log
+    // For the log; `who` looks at the name in `step`.
+    if (!again && !step.who.user_name.empty())
       user_name_ = std::make_unique<std::string>(step.who.user_name);
     if (newly_locked)
-      log_lock(*newly_locked, who.user_name);
+      log_lock(*newly_locked, who);
     const std::string_view cause =
       other    ? "it proved to be another user"
       : locked ? "too many wrong passwords: try again later"

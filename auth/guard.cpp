@@ -30,7 +30,7 @@ guard::refused_for(std::string_view address, std::string_view user_name,
 std::optional<locked> guard::failed(std::string_view address,
                                     std::string_view user_name,
                                     protocol::time_point now) {
-  // One lock at a time, so that who lifts it has lifted all there is.
+  // A login makes one lock at most, so that each is told.
   if (addresses_.failed(std::string{address}, now))
     return locked::address;
   if (!user_name.empty() && pairs_.failed(pair_key(address, user_name), now))

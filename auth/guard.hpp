@@ -34,9 +34,9 @@ enum class locked : std::uint8_t { user, address };
 /// Counts wrong logins by address, and by address and user: never by user
 /// alone, or anybody could lock anybody out. Who has said no user name counts
 /// for the address only, or strangers could lock out all who prove theirs later
-/// (SCRAM). A window begins with a failure and
-/// ends after its time, so up to twice the limit may fall around its end.
-/// Not thread-safe; about 150 bytes for each entry.
+/// (SCRAM). A window begins with a failure and ends after its time, so up to
+/// twice the limit may fall around its end. Not thread-safe; about 150 bytes
+/// for each entry.
 class guard {
 public:
   explicit guard(const guard_options& options);

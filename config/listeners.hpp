@@ -172,4 +172,10 @@ inline std::string listener_section(listener_kind kind, std::string_view name) {
          + std::string{name};
 }
 
+/// `ssl:<name>`, as listeners are called while they run.
+inline std::string listener_id(listener_kind kind, std::string_view name) {
+  return std::string{listener_kinds.at(static_cast<std::size_t>(kind))} + ':'
+         + std::string{name};
+}
+
 } // namespace troupe::config

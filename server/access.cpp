@@ -53,9 +53,7 @@ std::vector<config::problem> look_at_listeners(const auth::acl& rules,
   std::set<std::string, std::less<>> known;
   config::for_each_kind(from.listeners, [&](auto kind, const auto& all) {
     for (const auto& [name, x] : all)
-      known.insert(std::string{config::listener_kinds.at(
-                     static_cast<std::size_t>(config::listener_kind{kind}))}
-                   + ':' + name);
+      known.insert(config::listener_id(kind, name));
   });
   std::vector<config::problem> made;
   for (const auto& rule : rules.rules())

@@ -4,7 +4,7 @@
 #include "server/ctl_settings.hpp"
 #include "server/exit_codes.hpp"
 #include "server/listeners.hpp"
-#include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -5,6 +5,7 @@
 #include "protocol/topic.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -5,6 +5,7 @@
 #include "server/broker.hpp"
 #include "server/ctl_lists.hpp"
 #include "server/json_fields.hpp"
+#include "server/text.hpp"
 #include "server/wall_time.hpp"
 
 #include <algorithm>

@@ -5,6 +5,7 @@
 #include "server/ctl_subscriptions.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <fmt/format.h>
 

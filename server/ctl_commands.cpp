@@ -13,8 +13,7 @@
 #include "server/ctl_top.hpp"
 #include "server/ctl_trace.hpp"
 #include "server/json_fields.hpp"
-#include "server/log.hpp"
-#include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <algorithm>
 
@@ -265,14 +264,14 @@ std::string account_of(const ctl_request& asked, const ctl_answer& answer) {
     if (x.name.starts_with("--"))
       said += ' ' + std::string{x.name};
     if (x.as != flag)
-      said += ' ' + one_word(cut(text_in(asked.with, x.key), longest));
+      said += ' ' + one_word(shortened(text_in(asked.with, x.key), longest));
   }
   // What may be left out, such as the level of the log, is what it changes.
   if (said.empty() && !what.arguments.empty())
     return {};
   auto text = text_in(asked.with, "by") + ": " + std::string{what.name} + said;
   if (const auto* why = std::get_if<ctl_failure>(&answer))
-    text += "; it failed: " + cut(why->text, longest);
+    text += "; it failed: " + shortened(why->text, longest);
   return text;
 }
 

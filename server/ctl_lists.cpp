@@ -1,6 +1,7 @@
 #include "server/ctl_lists.hpp"
 
 #include "server/json_fields.hpp"
+#include "server/text.hpp"
 
 #include <fmt/format.h>
 

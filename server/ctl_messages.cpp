@@ -7,6 +7,7 @@
 #include "server/ctl_server.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 #include "server/wall_time.hpp"
 
 #include <cerrno>

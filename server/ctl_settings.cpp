@@ -3,6 +3,7 @@
 #include "server/broker.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <algorithm>
 #include <cerrno>

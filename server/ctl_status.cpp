@@ -5,6 +5,7 @@
 #include "server/json_fields.hpp"
 #include "server/metrics.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <fmt/format.h>
 

@@ -5,6 +5,7 @@
 #include "server/ctl_clients.hpp"
 #include "server/ctl_lists.hpp"
 #include "server/json_fields.hpp"
+#include "server/text.hpp"
 
 namespace troupe::server {
 

@@ -4,6 +4,7 @@
 #include "config/text.hpp"
 #include "server/json_fields.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <algorithm>
 #include <cstdio>

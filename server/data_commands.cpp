@@ -7,6 +7,7 @@
 #include "server/exit_codes.hpp"
 #include "server/shard_check.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 #include "storage/data_format.hpp"
 #include "storage/error.hpp"
 #include "storage/keys.hpp"
@@ -107,7 +108,7 @@ std::vector<std::string> check(const databases& in) {
   return all;
 }
 
-void keep_others_out(const std::filesystem::path& of) {
+void close_to_others(const std::filesystem::path& of) {
   namespace fs = std::filesystem;
   const auto close = [](const fs::path& x) {
     fs::permissions(x, fs::perms::others_all | fs::perms::group_write,
@@ -139,7 +140,7 @@ void copy_data(const std::filesystem::path& from,
         sync();
       std::filesystem::copy(from / name, to / name,
                             std::filesystem::copy_options::recursive);
-      keep_others_out(to / name); // a copy has the rights of what was copied
+      close_to_others(to / name); // a copy has the rights of what was copied
     }
     sync();
   } catch (const std::filesystem::filesystem_error& why) {

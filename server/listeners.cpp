@@ -186,9 +186,7 @@ ocsp_jobs_of(const config::settings& from,
   config::for_each_kind(from.listeners, [&](auto kind, const auto& of_kind) {
     for (const auto& [name, x] : of_kind) {
       const auto place = http_place::parse(x.ssl.ocsp_responder_url);
-      const auto id =
-        std::string{config::listener_kinds.at(static_cast<std::size_t>(kind()))}
-        + ':' + name;
+      const auto id = config::listener_id(kind, name);
       const auto at = std::find_if(listeners.begin(), listeners.end(),
                                    [&](const auto& l) { return l.id() == id; });
       if (place && at != listeners.end() && at->tls)

@@ -1,6 +1,6 @@
 #include "server/log.hpp"
 
-#include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -64,35 +64,6 @@ constexpr std::size_t longest_field = 256;
 
 } // namespace
 
-std::string cut(std::string_view value, std::size_t longest) {
-  if (value.size() <= longest)
-    return std::string{value};
-  auto end = longest; // between characters
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U)
-    --end;
-  return std::string{value.substr(0, end)} + "...";
-}
-
-std::string json_string(std::string_view text) {
-  std::string made = "\"";
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (const auto control = control_at(text, i); control.code >= 0) {
-      made += fmt::format("\\u{:04x}", control.code);
-      i += control.size - 1;
-    } else {
-      if (text[i] == '"' || text[i] == '\\')
-        made += '\\';
-      made += text[i];
-    }
-  return made + '"';
-}
-
-std::string one_word(std::string_view text) {
-  return text.empty() || text.find_first_of(" =\"\\") != std::string_view::npos
-           ? json_string(text)
-           : printable(text);
-}
-
 log_writer::log_writer(const config::log& settings)
   : state_(std::make_unique<state>()) {
   state_->settings = settings;
@@ -143,22 +114,22 @@ void log_writer::write(const actors::log_line& line) {
     {"listener", line.listener},
     {"topic", line.topic}};
   std::string text;
-  const auto said = cut(line.text, longest_text);
+  const auto said = shortened(line.text, longest_text);
   if (state_->settings.format == config::log_format::json) {
     text =
       "\"cause\":" + json_string(line.cause) + ",\"text\":" + json_string(said);
     for (const auto& [name, value] : fields)
       if (!value.empty())
         text += ",\"" + std::string{name}
-                + "\":" + json_string(cut(value, longest_field));
+                + "\":" + json_string(shortened(value, longest_field));
     if (silenced != 0)
       text += ",\"silenced\":" + std::to_string(silenced);
   } else {
     text = std::string{line.cause} + ": " + printable(said);
     for (const auto& [name, value] : fields)
       if (!value.empty())
-        text +=
-          ' ' + std::string{name} + '=' + one_word(cut(value, longest_field));
+        text += ' ' + std::string{name} + '='
+                + one_word(shortened(value, longest_field));
     if (silenced != 0)
       text += " (and " + std::to_string(silenced) + " more like it before)";
   }

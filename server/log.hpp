@@ -38,13 +38,4 @@ private:
   std::unique_ptr<state> state_;
 };
 
-/// `value`, or its beginning and three dots if it has more bytes.
-std::string cut(std::string_view value, std::size_t longest);
-
-/// `text` as a JSON string, quotes included.
-std::string json_string(std::string_view text);
-
-/// `text` for a line of words: in quotes if it could be taken for several.
-std::string one_word(std::string_view text);
-
 } // namespace troupe::server

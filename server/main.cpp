@@ -12,7 +12,7 @@
 #include "server/passwd_commands.hpp"
 #include "server/self_description.hpp"
 #include "server/serve.hpp"
-#include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <CLI/CLI.hpp>
 

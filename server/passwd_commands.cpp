@@ -4,6 +4,7 @@
 #include "server/exit_codes.hpp"
 #include "server/password_input.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <boost/json.hpp>
 

@@ -1,5 +1,7 @@
 #include "server/table.hpp"
 
+#include "server/text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -58,29 +60,6 @@ std::string table::text() const {
     made += line + '\n';
   }
   return made;
-}
-
-control_character control_at(std::string_view utf8, std::size_t i) {
-  const auto byte = [&](std::size_t at) {
-    return at < utf8.size() ? static_cast<unsigned char>(utf8[at]) : 0U;
-  };
-  if (byte(i) < 0x20 || byte(i) == 0x7F)
-    return {static_cast<int>(byte(i)), 1};
-  if (byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0)
-    return {static_cast<int>(byte(i + 1)), 2};
-  return {};
-}
-
-std::string printable(std::string_view text) {
-  std::string safe;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (const auto control = control_at(text, i); control.code >= 0) {
-      safe += fmt::format("\\x{:02x}", control.code);
-      i += control.size - 1;
-    } else {
-      safe += text[i];
-    }
-  return safe;
 }
 
 std::string print_duration(std::uint64_t seconds) {

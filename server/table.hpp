@@ -21,17 +21,6 @@ private:
   std::vector<std::vector<std::string>> rows_; ///< the heading is the first
 };
 
-struct control_character {
-  int code = -1; ///< below 0: it is none
-  std::size_t size = 0;
-};
-
-/// Those of ASCII, and U+0080 to U+009F, which terminals obey as well.
-control_character control_at(std::string_view utf8, std::size_t i);
-
-/// `text` with control characters as `\xNN`.
-std::string printable(std::string_view text);
-
 /// "3d 4h", "4h 5m", "5m 6s" or "6s".
 std::string print_duration(std::uint64_t seconds);
 

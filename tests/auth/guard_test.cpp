@@ -20,6 +20,12 @@ guard_options three() {
   return x;
 }
 
+/// At the address "a".
+void lock_alice(guard& rules) {
+  for (int i = 0; i < 3; ++i)
+    rules.failed("a", "alice", start);
+}
+
 std::string key(const char* text) {
   return address_key(endpoint::parse(text).value());
 }
@@ -41,8 +47,7 @@ BOOST_AUTO_TEST_CASE(the_last_failure_of_a_window_locks_for_a_while) {
 
 BOOST_AUTO_TEST_CASE(neither_another_user_nor_another_address_is_locked) {
   guard rules{three()};
-  for (int i = 0; i < 3; ++i)
-    rules.failed("a", "alice", start);
+  lock_alice(rules);
   BOOST_TEST(rules.refused_for("a", "alice", start).has_value());
   BOOST_TEST(!rules.refused_for("a", "bob", start).has_value());
   BOOST_TEST(!rules.refused_for("b", "alice", start).has_value());
@@ -53,8 +58,7 @@ BOOST_AUTO_TEST_CASE(an_operator_lifts_a_lock) {
   auto how = three();
   how.address_failures_max = 5;
   guard rules{how};
-  for (int i = 0; i < 3; ++i)
-    rules.failed("a", "alice", start);
+  lock_alice(rules);
   BOOST_TEST(!rules.unlock("a", std::nullopt, start));
   BOOST_TEST(!rules.unlock("a", "bob", start));
   BOOST_TEST(!rules.unlock("b", "alice", start));
@@ -101,8 +105,7 @@ BOOST_AUTO_TEST_CASE(an_address_that_tries_many_users_is_locked_for_all) {
 
 BOOST_AUTO_TEST_CASE(what_was_under_way_when_the_lock_came_does_not_extend_it) {
   guard rules{three()};
-  for (int i = 0; i < 3; ++i)
-    rules.failed("a", "alice", start);
+  lock_alice(rules);
   for (int i = 0; i < 100; ++i)
     BOOST_TEST(!rules.failed("a", "alice", start + 299s));
   BOOST_TEST(!rules.refused_for("a", "alice", start + 300s).has_value());
@@ -112,8 +115,7 @@ BOOST_AUTO_TEST_CASE(the_table_is_bounded_and_forgets_the_oldest) {
   auto options = three();
   options.entries_max = 100;
   guard rules{options};
-  for (int i = 0; i < 3; ++i)
-    rules.failed("a", "alice", start);
+  lock_alice(rules);
   for (int i = 0; i < 99; ++i)
     rules.failed("a", std::string(60'000, 'x') + std::to_string(i), start);
   BOOST_TEST(rules.size() == 100U);

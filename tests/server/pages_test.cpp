@@ -1,6 +1,7 @@
 // What is answered over HTTP and printed in tables, without sockets.
 #include "server/pages.hpp"
 #include "server/table.hpp"
+#include "server/text.hpp"
 
 #include <boost/test/unit_test.hpp>
 
